@@ -1,4 +1,4 @@
-"""What the integration tests are made of: a plant in a process of its own, opcws, a client."""
+"""Parts of the integration tests: a plant in a process of its own, opcws, a client."""
 
 from .client import Client
 from .plant_process import PlantProcess

@@ -1,4 +1,4 @@
-"""What axe-core, a judge of accessibility, finds wrong with what a browser shows."""
+"""Accessibility problems that axe-core finds in a browser's page."""
 
 from typing import Any, List
 
@@ -14,7 +14,7 @@ needed = pytest.mark.skipif(
 
 
 def judged(browser: Any) -> List[str]:
-    """Each rule of WCAG or of good practice that is broken, and where."""
+    """Each violated rule of WCAG or of good practice, and where."""
     browser.execute_script(_AXE.read_text(encoding="utf-8"))
     found: List[str] = browser.execute_async_script(
         "const ready = arguments[0];"

@@ -12,9 +12,9 @@ _NAMES = ("chromium", "chromium-browser")
 
 _ARGUMENTS = (
     "--headless",
-    "--no-sandbox",  # there is none for root, as whom CI runs
+    "--no-sandbox",  # root has none, and CI runs as root
     "--disable-gpu",
-    "--disable-dev-shm-usage",  # containers have little of it
+    "--disable-dev-shm-usage",  # containers have only a small /dev/shm
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -22,7 +22,7 @@ _ARGUMENTS = (
     "--disable-sync",
     "--disable-features=BackForwardCache",
     "--window-size=1280,900",
-    "--lang=en-US",  # whatever the machine speaks
+    "--lang=en-US",  # whatever the machine's language is
 )
 
 
@@ -30,7 +30,7 @@ _ARGUMENTS = (
 def chromium(directory: Path, patience: float) -> Iterator[Any]:
     """A selenium WebDriver with its profile in *directory*; commands may take *patience* s.
 
-    Where chromium or its driver is absent the test is skipped.
+    The test is skipped if chromium or its driver is missing.
     """
     browser = next(filter(None, map(shutil.which, _NAMES)), None)
     driver = shutil.which("chromedriver")
@@ -44,7 +44,7 @@ def chromium(directory: Path, patience: float) -> Iterator[Any]:
         options.add_argument(argument)
     options.add_argument("--user-data-dir=%s" % directory)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    # A proxy of the environment is not for a server on loopback.
+    # A proxy of the environment cannot reach a server on loopback.
     environment = {
         key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")
     }

@@ -1,4 +1,4 @@
-"""What each ``Types`` variable of the plant is in JSON, in both dialects (PROTOCOL section 3)."""
+"""The JSON of each ``Types`` variable of the plant, in both dialects (PROTOCOL section 3)."""
 
 from typing import Any, Dict, NamedTuple, Tuple
 
@@ -6,7 +6,7 @@ from . import URI
 
 
 class Sample(NamedTuple):
-    """The two values that the plant has of a built-in type.
+    """The plant's two values of a built-in type.
 
     ``Types.X`` holds the first, ``Types.XArray`` both.  *index* is the id of the type.
     """
@@ -17,12 +17,12 @@ class Sample(NamedTuple):
 
 
 def _same(index: int, first: Any, second: Any) -> Sample:
-    """A type that both dialects write alike."""
+    """A type with the same JSON in both dialects."""
     return Sample(index, (first, second), (first, second))
 
 
 def _number(index: int, first: Any, second: Any) -> Sample:
-    """A type that is a number, and its text in the string dialect."""
+    """A type that is a number, or its text in the string dialect."""
     return Sample(index, (first, second), (str(first), str(second)))
 
 
@@ -120,7 +120,7 @@ _UNIT = {
 }
 _UNKNOWN = "BwAAAAAAAAAAIFJABAAAAE1hbHQ="  # an Int32 7, a Double 72.5, a String Malt
 
-#: The other variables: what READ answers but for the timestamps, typed and string.
+#: The other variables: READ's answer without the timestamps, typed and string.
 AWKWARD: Dict[str, Tuple[Any, Any]] = {
     "Types.Any": ({"Type": 6, "Body": 7}, {"Type": "6", "Body": "7"}),
     "Types.VariantArray": (

@@ -1,4 +1,4 @@
-"""Bytes on a socket that no WebSocket library would send: the tests' bad clients."""
+"""Bytes on a socket that no WebSocket library sends: the misbehaving clients of the tests."""
 
 import contextlib
 import os
@@ -33,14 +33,14 @@ class Frame(NamedTuple):
 
     @property
     def code(self) -> int:
-        """A close frame's code."""
+        """The code of a close frame."""
         assert self.opcode == CLOSE, self
         return int(struct.unpack("!H", self.payload[:2])[0])
 
 
 @contextlib.contextmanager
 def serving(plant: str = "", **listen: Any) -> Iterator[Server]:
-    """opcws with these ``listen`` settings; its *plant* is away unless an endpoint is given."""
+    """opcws with these ``listen`` settings; its *plant* is unreachable unless given."""
     others = set(support.our_threads())
     running = support.serve(plant or "opc.tcp://127.0.0.1:%d" % support.free_port(), listen=listen)
     try:
@@ -53,14 +53,14 @@ def serving(plant: str = "", **listen: Any) -> Iterator[Server]:
 
 
 def no_more_threads_than(others: Set[str]) -> None:
-    """A server has stopped beside one that still has the threads *others*."""
+    """Wait until only the threads *others* of another server are left."""
     support.wait_until(lambda: others.issuperset(support.our_threads()), "its threads ended")
 
 
 def opening(
     path: str = "/", method: str = "GET", version: str = "HTTP/1.1", **headers: Optional[str]
 ) -> bytes:
-    """An opening handshake (RFC 6455 4.1); a header given as ``None`` is left out, and
+    """An opening handshake (RFC 6455 4.1); a header with ``None`` is omitted, and
     ``Sec_WebSocket_Key`` stands for ``Sec-WebSocket-Key``."""
     sent: Dict[str, Optional[str]] = {
         "Host": "localhost",
@@ -125,7 +125,7 @@ class ByteClient:
         return bool(data)
 
     def hears(self, seconds: float) -> bool:
-        """Whether the server says something, or ends the stream, within so many *seconds*."""
+        """Whether the server sends something, or ends the stream, within *seconds*."""
         self.sock.settimeout(seconds)
         try:
             self._more()
@@ -136,7 +136,7 @@ class ByteClient:
         return True
 
     def rest(self) -> bytes:
-        """All there is until the server's end of the stream, which must not be a reset."""
+        """Everything until the server ends the stream, which must not be a reset."""
         while self._more():
             pass
         data, self._buffer = self._buffer, b""
@@ -190,7 +190,7 @@ class ByteClient:
         return found
 
     def until_close(self) -> Tuple[List[Frame], Frame]:
-        """(what came before, the close frame); after it the server must say nothing more."""
+        """(earlier frames, the close frame); after it the server must send nothing."""
         before: List[Frame] = []
         while True:
             found = self.receive()
@@ -207,7 +207,7 @@ class ByteClient:
         return closing.code
 
     def vanish(self) -> None:
-        """Leave with a reset, as a crashed machine's stack does."""
+        """Leave with a reset, as after a crash of the machine."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
@@ -220,7 +220,7 @@ def connect(server: Server, listener: int = 0, source: str = "") -> ByteClient:
 def upgraded(
     server: Server, path: str = "/", source: str = "", **headers: Optional[str]
 ) -> ByteClient:
-    """A connection whose opening handshake is done."""
+    """A connection after its opening handshake."""
     peer = connect(server, source=source)
     peer.send(opening(path, **headers))
     status, _headers = peer.head()
@@ -229,22 +229,22 @@ def upgraded(
 
 
 def exchange(server: Server, data: bytes) -> Answer:
-    """The response to *data*, which is no good opening handshake."""
+    """The response to *data*, which is no valid opening handshake."""
     with connect(server) as peer:
         peer.send(data)
         return peer.answer()
 
 
 def connection_of(server: Server, sock: socket.socket) -> Any:
-    """The *server*'s end of *sock*; a client before it may still be on its way out."""
+    """The *server*'s end of *sock*; ends of earlier clients may not be gone yet."""
     peer = "%s:%d" % sock.getsockname()
     (found,) = (each for each in server.listeners[0].connections() if each.peer == peer)
     return found
 
 
 def narrow(server: Server, sock: socket.socket) -> Any:
-    """The *server*'s end of *sock*, from now on with so small a buffer that a client which does
-    not read is soon felt."""
+    """The *server*'s end of *sock*, with so small a buffer from now on that a client that does not
+    read soon blocks it."""
     connection = connection_of(server, sock)
     connection._transport._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
     return connection
@@ -258,5 +258,5 @@ def no_connections_left(server: Server) -> None:
 
 
 def connection_threads() -> List[str]:
-    """Names of the threads that serve connections now."""
+    """Names of the present threads of connections."""
     return [each.name for each in threading.enumerate() if each.name.startswith("opcws-ws-")]

@@ -1,4 +1,4 @@
-"""Where a chart of the page has drawn its curves: by the pixels of its canvas."""
+"""Finds the curves of a chart of the page by the pixels of its canvas."""
 
 from typing import Any, Dict, List
 

@@ -1,5 +1,5 @@
-"""A client that is not ours, websocket-client: every message that it receives is checked against
-the contract before a test sees it.
+"""A client that is not ours, websocket-client: every received message is checked against the
+contract before a test sees it.
 """
 
 import json
@@ -13,7 +13,7 @@ from .waiting import PATIENCE
 
 
 class Client:
-    """A WebSocket client that keeps what was pushed apart from what was answered."""
+    """A WebSocket client that keeps pushed messages apart from answers."""
 
     def __init__(self, url: str, query: str = "", **options: Any) -> None:
         options.setdefault("timeout", PATIENCE)
@@ -63,7 +63,7 @@ class Client:
         (self.pushed if pushed else self._answered).append(message)
 
     def answer(self) -> Dict[str, Any]:
-        """The next response or ERROR; what is pushed meanwhile is kept."""
+        """The next response or ERROR; pushed messages before it are kept."""
         while not self._answered:
             self._sort(self.receive())
         return self._answered.pop(0)
@@ -87,12 +87,12 @@ class Client:
         return status
 
     def raw(self, text: Any) -> Dict[str, Any]:
-        """Send *text* as it is and return the next response or ERROR."""
+        """Send *text* unchanged and return the next response or ERROR."""
         self.ws.send(text)
         return self.answer()
 
     def push(self) -> Dict[str, Any]:
-        """The next pushed message; answers meanwhile are kept."""
+        """The next pushed message; answers before it are kept."""
         while not self.pushed:
             self._sort(self.receive())
         return self.pushed.pop(0)

@@ -1,4 +1,4 @@
-"""The command line in this process, alike with every click."""
+"""The command line in this process, the same with every version of click."""
 
 import inspect
 import os
@@ -14,7 +14,7 @@ from .waiting import PATIENCE
 
 
 class Result(NamedTuple):
-    """What a command left behind."""
+    """The result of a command."""
 
     exit_code: int
     stdout: str
@@ -26,9 +26,9 @@ class Result(NamedTuple):
 
 
 def run(*arguments: str, given: Optional[str] = None) -> Result:
-    """``opcws`` with *arguments*, and *given* to read; it must end by itself and show no
+    """``opcws`` with *arguments* and the input *given*; it must end by itself and show no
     traceback."""
-    # Before click 8.2 the two streams were mixed unless it was told otherwise.
+    # Before click 8.2 the two streams were mixed by default.
     old = "mix_stderr" in inspect.signature(CliRunner.__init__).parameters
     runner = CliRunner(mix_stderr=False) if old else CliRunner()
     result = runner.invoke(main, list(arguments), input=given)
@@ -40,8 +40,8 @@ def run(*arguments: str, given: Optional[str] = None) -> Result:
 
 
 def without_input(*arguments: str, env: Optional[Mapping[str, str]] = None) -> Result:
-    """``opcws`` with *arguments* in a process whose input has ended, and that has no terminal: the
-    runner of click before 8.2 gives an empty answer to each question, for ever."""
+    """``opcws`` with *arguments* in a process without input or terminal: before click 8.2 its
+    runner answers each question with an empty text, for ever."""
     ended = subprocess.run(
         [sys.executable, "-m", "opcws", *arguments],
         stdin=subprocess.DEVNULL,

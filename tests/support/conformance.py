@@ -1,4 +1,4 @@
-"""The conformance pack, ``schemas/examples/``, as the tests read it."""
+"""Reads the conformance pack, ``schemas/examples/``."""
 
 import json
 from pathlib import Path
@@ -8,12 +8,12 @@ from .. import ROOT
 
 PACK = ROOT / "schemas" / "examples"
 
-#: How a message of the pack is found: its file, the group in it, its description.
+#: Identifies a message of the pack: its file, its group in it, its description.
 Name = Tuple[str, str, str]
 
 
 class Case(NamedTuple):
-    """One message of the pack: what is sent, the schema's file, and whether it follows it."""
+    """A message of the pack, the file of its schema, and whether it is valid."""
 
     name: Name
     schema: Path
@@ -22,7 +22,7 @@ class Case(NamedTuple):
 
 
 class Malformed(NamedTuple):
-    """One text of the pack, and the members that its answer has besides a ``Reason``."""
+    """A text of the pack, and the members of its answer besides ``Reason``."""
 
     name: Name
     text: str
@@ -30,7 +30,7 @@ class Malformed(NamedTuple):
 
 
 def files(folder: str) -> List[str]:
-    """The files in *folder*, ``"."``, ``"optional"`` or ``"malformed"``, seen from the pack."""
+    """The files in *folder*, ``"."``, ``"optional"`` or ``"malformed"``, relative to the pack."""
     return [path.relative_to(PACK).as_posix() for path in sorted((PACK / folder).glob("*.json"))]
 
 
@@ -42,7 +42,7 @@ def groups(file: str) -> Iterator[Tuple[Path, Dict[str, Any]]]:
 
 
 def cases(*folders: str) -> List[Case]:
-    """The messages in *folders*; those that everybody judges alike, and the optional ones."""
+    """The messages in *folders*: those that all validators judge alike, or the optional ones."""
     return [
         Case((file, group["description"], test["description"]), schema, test["data"], test["valid"])
         for folder in folders or (".", "optional")

@@ -1,18 +1,18 @@
-"""What a version of the contract breaks that an older one promised, as its schemas show it.
+"""Finds promises of an older version of the contract that a newer one breaks, by their schemas.
 
-A schema stands for the messages that it takes.  So two of them are compared by messages, however
+A schema stands for the messages that it accepts.  So two schemas are compared by messages, however
 differently they are written:
 
-- Of requests, whatever the older schema takes the newer one must take.
-- Of what the server sends, whatever the newer schema takes the older one must take: else a member
-  is no longer promised, has another type, or has a value that nobody expects.
-- A member that the older schema names the newer one must name.  One that is optional and goes
-  leaves no other trace.
+- Of requests, the newer schema must accept every message that the older one accepts.
+- Of messages from the server, the older schema must accept every one that the newer one accepts:
+  otherwise a member is no longer promised, has another type, or has a value that no client expects.
+- The newer schema must name every member that the older one names.  Only this finds an optional
+  member that was removed.
 
-The messages are those that are known to be right, and each of them with one place changed: taken
-away, or with something else in it.  What a minor version may bring is on the page *Talking to it*.
+The messages are valid ones, and each of them with one place changed: removed, or with another
+value.  The page *Talking to it* says what a minor version may add.
 
-``python -m tests.support.contract_changes`` prints the schemas of today as
+``python -m tests.support.contract_changes`` prints the present schemas in the form in which
 ``tests/data/contract/`` keeps those of a release.
 """
 
@@ -26,9 +26,9 @@ from opcws.wire import contract
 
 Schemas = Mapping[str, Dict[str, Any]]
 
-#: The members that may get values that no client knows, in a minor version too.
+#: Members that may get new values in a minor version.
 GROWING = {"State", "Access"}
-#: What is put into each place.
+#: The values that are put into each place.
 OTHERS: Sequence[Any] = (None, True, "", "x", -1, 1.5, [], {})
 
 _COMBINING = ("allOf", "anyOf", "oneOf", "if", "then", "else", "items", "additionalProperties")
@@ -36,7 +36,7 @@ _COMBINING = ("allOf", "anyOf", "oneOf", "if", "then", "else", "items", "additio
 
 def breaks(older: Schemas, newer: Schemas, messages: Mapping[str, Sequence[Any]]) -> List[str]:
     """A sentence for each change from *older* to *newer*, schemas by message type, for which a
-    client has to be changed; *messages*: right ones by message type."""
+    client must be changed; *messages*: valid ones by message type."""
     found: Dict[str, None] = {}
     for name, old in older.items():
         if name not in newer:
@@ -50,7 +50,7 @@ def breaks(older: Schemas, newer: Schemas, messages: Mapping[str, Sequence[Any]]
             first, second, sentence = newer[name], _growing(old), "%s: a client may get %s"
         takes, still_takes = _quick(first), _quick(second)
         for change, message in _changed(messages[name], _values(first) ^ _values(second)):
-            # fastjsonschema is right nearly always, and a hundred times as quick.
+            # fastjsonschema is nearly always right, and a hundred times as fast.
             if not still_takes(message) and takes(message):
                 if _is_good(first, message) and not _is_good(second, message):
                     found[sentence % (name, change)] = None
@@ -58,7 +58,7 @@ def breaks(older: Schemas, newer: Schemas, messages: Mapping[str, Sequence[Any]]
 
 
 def _bare(schema: Dict[str, Any]) -> Dict[str, Any]:
-    """*schema* without its $id, at which a validator would look for what it refers to."""
+    """*schema* without its $id, from which a validator would resolve references."""
     return {key: rule for key, rule in schema.items() if key != "$id"}
 
 
@@ -74,18 +74,18 @@ def _quick(schema: Dict[str, Any]) -> Callable[[Any], bool]:
     def takes(message: Any) -> bool:
         try:
             validate(message)
-        except Exception:  # it may stumble, see opcws.wire.contract
+        except Exception:  # fastjsonschema may fail, see opcws.wire.contract
             return False
         return True
 
     return takes
 
 
-# --- What a schema names -------------------------------------------------------------------------
+# --- The names in a schema -----------------------------------------------------------------------
 
 
 class Member(NamedTuple):
-    """A member of the objects in *owner*, which is a member too, and its rules."""
+    """A member of the objects in *owner*, which is another member, and its rules."""
 
     owner: str
     name: str
@@ -113,19 +113,19 @@ def _each_member(schema: Dict[str, Any]) -> Iterator[Member]:
 
 
 def members(schema: Dict[str, Any]) -> Set[Tuple[str, str]]:
-    """The members that *schema* names, each behind the one whose it is."""
+    """The members that *schema* names, each with its owner."""
     return {(owner, name) for owner, name, _ in _each_member(schema)}
 
 
 def _values(schema: Dict[str, Any]) -> Set[Tuple[str, Any]]:
-    """The values that *schema* names, each behind the member that has it."""
+    """The values that *schema* names, each with its member."""
     return {
         (name, value) for _, name, rules in _each_member(schema) for value in rules.get("enum", ())
     }
 
 
 def _growing(schema: Dict[str, Any]) -> Dict[str, Any]:
-    """*schema* where a member that may have values that nobody knows has any."""
+    """*schema* in which members that may get new values accept any."""
     made = copy.deepcopy(schema)
     for member in _each_member(made):
         if member.name in GROWING:
@@ -137,8 +137,8 @@ def _growing(schema: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _changed(messages: Sequence[Any], news: Set[Tuple[str, Any]]) -> Iterator[Tuple[str, Any]]:
-    """Each message as it is, and with each of its places changed; behind what was changed.
-    *news*: values that only one of two schemas names, behind the member that has them."""
+    """Each message unchanged, and with each of its places changed; with the place that was changed.
+    *news*: values that only one of two schemas names, with their members."""
     seen = set()
     for message in messages:
         yield "as it is: " + json.dumps(message), message
@@ -159,7 +159,7 @@ def _changed(messages: Sequence[Any], news: Set[Tuple[str, Any]]) -> Iterator[Tu
 
 
 def _places(value: Any, path: str = "") -> List[Tuple[str, Any, Any]]:
-    """The path of everything in *value*, with what holds it under which key."""
+    """The path of everything in *value*, its container and its key there."""
     found: List[Tuple[str, Any, Any]] = []
     if isinstance(value, dict):
         for name, each in value.items():
@@ -176,8 +176,8 @@ def _alike(value: Any) -> str:
 
 
 def _beside(holder: Any, key: Any) -> Tuple[Any, ...]:
-    """What a schema may look at beside *key*: which other members there are, and of what kind, and
-    which Type."""
+    """What a schema may depend on beside *key*: the names and kinds of the other members, and the
+    Type."""
     if not isinstance(holder, dict):
         return ()
     return tuple(
@@ -191,7 +191,7 @@ def _beside(holder: Any, key: Any) -> Tuple[Any, ...]:
 
 
 def today() -> Dict[str, Dict[str, Any]]:
-    """The schemas of today by message type, without what is for readers."""
+    """The present schemas by message type, without the parts for readers."""
     return {name: _plain(contract.schema(name)) for name in contract.MESSAGE_TYPES}
 
 

@@ -1,4 +1,4 @@
-"""All that is wrong with a message by the contract: of what the server sends above all."""
+"""All violations of the contract in a message, above all in those of the server."""
 
 from functools import lru_cache
 from typing import Any, Dict, List
@@ -13,7 +13,7 @@ def _judge(file: str) -> Any:
 
 
 def problems_in(file: str, document: Any) -> List[str]:
-    """A sentence for each problem of *document* by the schema *file*; none if it follows it.
+    """A sentence for each problem of *document* with the schema *file*; none if it is valid.
 
     Raises :exc:`FileNotFoundError` if there is no such file.
     """
@@ -21,7 +21,7 @@ def problems_in(file: str, document: Any) -> List[str]:
 
 
 def problems_of(message_type: str, message: Dict[str, Any]) -> List[str]:
-    """The same of *message*.  Raises :exc:`LookupError` if there is no such message type."""
+    """The same for *message*.  Raises :exc:`LookupError` if there is no such message type."""
     if message_type not in contract.MESSAGE_TYPES:
         raise LookupError(message_type)
     return problems_in(message_type + ".json", message)

@@ -1,10 +1,10 @@
-"""Writes that the page and ``opcws write`` ask about, with the words that both have for it."""
+"""Writes that the page and ``opcws write`` question, with the words of both."""
 
 from typing import Any, Dict, List, NamedTuple, Optional
 
 
 class Case(NamedTuple):
-    """*text* is what a person typed, *present* what READ answers, ``None`` for nothing."""
+    """*text* is a person's input, *present* READ's answer, ``None`` without one."""
 
     text: str
     info: Dict[str, Any]
@@ -76,7 +76,7 @@ CASES = [
         beyond("9007199254740993 is"),
     ),
     Case("[]", numbers(IsArray=True), GOOD, []),
-    # A range of what is no number says nothing.
+    # A range means nothing for a value that is no number.
     Case("true", numbers("Boolean"), GOOD, []),
     Case("500", numbers("String"), GOOD, []),
     Case("[true]", numbers("Boolean", IsArray=True), GOOD, []),

@@ -36,7 +36,7 @@ STOP_S = 3.0
 
 
 class Echo(Application):
-    """Every message is its own reply."""
+    """Answers every message with itself."""
 
     binary = True
 
@@ -62,8 +62,8 @@ def echoing(
     application: Optional[Application] = None,
     **listen: Any,
 ) -> Iterator[Listener]:
-    """A running echo, or another *application*, with these ``listen`` settings; port 0 is any free
-    one."""
+    """A running echo, or another *application*, with these ``listen`` settings; port 0 is any
+    free one."""
     limited = Limits(**{"max_message_bytes": MAX_BYTES, **(limits or {})})
     settings = Listen(port=port, tls=tls, limits=limited, **listen)
     listener = Listener(settings, application or Echo())

@@ -1,4 +1,4 @@
-"""opcws that serves what somebody publishes at a broker; and a publisher that is none of ours."""
+"""opcws that serves values from a broker; and a publisher that is not ours."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ from .mosquitto import Subscriber
 from .publishing import running
 from .waiting import PATIENCE, wait_until
 
-#: What a server at a broker has in tests: nobody is given up for being slow.
+#: Settings of a server at a broker in tests, in which nothing is given up for being slow.
 PATIENT = {
     **{"reconnect_min_ms": 50, "reconnect_max_ms": 200},
     **{"request_timeout_ms": PATIENCE * 1000, "history_timeout_ms": PATIENCE * 1000},
@@ -38,13 +38,13 @@ def state(server: Server) -> str:
 
 
 def wait_state(server: Server, wanted: str) -> Dict[str, Any]:
-    """What /status says of the publisher once its state is *wanted*."""
+    """The publisher in /status, once its state is *wanted*."""
     wait_until(lambda: state(server) == wanted, wanted)
     return dict(server.plants["hall"].status())
 
 
 class Foreign:
-    """A publisher that writes OPC 10000-14 by hand, with what is at least needed."""
+    """A publisher that writes the least that OPC 10000-14 requires, by hand."""
 
     def __init__(self, subscriber: Subscriber, name: str = "press") -> None:
         self.name = name
@@ -75,7 +75,7 @@ class Foreign:
         self.send("metadata", json.dumps(message), retain, "/g/w%d" % writer)
 
     def values(self, writer: int = 7, skip: int = 0, retain: bool = False, **payload: Any) -> None:
-        """The next message, or a later one: before it *skip* are missing."""
+        """Send the next message, or a later one, as if *skip* were lost."""
         self.sequence += 1 + skip
         message = {
             "MessageId": "%d-%d" % (writer, self.sequence),

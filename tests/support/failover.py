@@ -38,16 +38,16 @@ OVERFLOW = 0x80
 LEASE_MS = 2000
 SET_POINT = "SetPoint"
 ROLES = {"anonymous": {"read": ["*"], "write": ["*"], "endpoints": ["status"]}}
-#: Seconds after a fault within which all edges must deliver again, on a machine that is busy.
+#: Seconds after a fault within which all edges must deliver again, on a busy machine.
 PATIENCE_S = 60.0
-#: Seconds that a fault of the network or of the broker lasts.
+#: Seconds of a short and of a long fault of the network or of the broker.
 SHORT_S, LONG_S = 0.5, 8.0
-#: Seconds within which a collector that wakes up has left the plant.
+#: Seconds within which a collector that wakes up leaves the plant.
 AWAKE_S = 2.0
 
 
 class Source(NamedTuple):
-    """The plant: its address, the node of the counter with a number, and one to write."""
+    """The plant: its address, the node of a counter by its number, and a node to write."""
 
     endpoint: str
     node: Callable[[int], str]
@@ -80,8 +80,8 @@ def kit_source(program: str, counters: int, hertz: float) -> Source:
 
 
 class Opcws:
-    """``opcws serve`` as a process, with its log; *before* it on the command line is what starts it
-    elsewhere."""
+    """``opcws serve`` as a process, with its log; *before* precedes it on the command line, to run
+    it elsewhere."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class Opcws:
             process.wait()
 
     def status(self) -> Dict[str, Any]:
-        """What ``/status`` says; nothing of one that does not answer."""
+        """The content of ``/status``; empty without an answer."""
         try:
             url = "http://%s:%d/status" % (self.host, self.port)
             with urllib.request.urlopen(url, timeout=2.0) as answer:
@@ -141,7 +141,7 @@ class Opcws:
 
 
 class Tally:
-    """What happened, counted; from any thread."""
+    """Counts of events; from any thread."""
 
     def __init__(self) -> None:
         # Guards both.
@@ -168,7 +168,7 @@ class Clients(threading.Thread):
         self._port, self._number, self._names = port, number, names
         self._last: Dict[Tuple[int, str], Optional[int]] = {}
         self.stopping = False
-        #: When a value that is Good came last, and how late it was at most since it was asked.
+        #: When the last Good value came, and the longest delay since it was last read.
         self.good_at = 0.0
         self.late_s: List[float] = []
         self.ready = threading.Event()
@@ -210,7 +210,7 @@ class Clients(threading.Thread):
         last = self._last.get(key)
         if "StatusCode" in body:
             counts["bad"] += 1
-            # What came before is not forgotten: nothing older may come.
+            # Values before the fault still count: nothing older may come.
             self._last[key] = None if last is None else -abs(last)
             return
         value = int(body["Value"]["Body"])
@@ -236,7 +236,7 @@ class Clients(threading.Thread):
 
 
 class Writer(threading.Thread):
-    """Writes higher and higher numbers at the edge at *port*."""
+    """Writes rising numbers at the edge at *port*."""
 
     def __init__(self, tally: Tally, port: int) -> None:
         super().__init__(name="writer")
@@ -245,7 +245,7 @@ class Writer(threading.Thread):
         self.stopping = threading.Event()
 
     def run(self) -> None:
-        # The last that was done, and those after it of which nobody knows.
+        # The last executed write, and later ones whose outcome nobody knows.
         done = 0.0
         unknown: Set[float] = set()
         url = "ws://127.0.0.1:%d/" % self._port
@@ -282,7 +282,7 @@ class Writer(threading.Thread):
 
 
 class Stage:
-    """Everything that runs."""
+    """All processes of the test."""
 
     def __init__(self, source: Source, options: argparse.Namespace, directory: Path) -> None:
         self.tally = Tally()
@@ -331,8 +331,8 @@ class Stage:
     def _look(self) -> None:
         while not self.stopping.wait(0.1):
             if all(each.connected for each in self.collectors):
-                # The first may have left while the second was asked; and one that was suspended
-                # keeps its session until it wakes up.
+                # The first may have left while the second was asked; and a suspended one keeps its
+                # session until it wakes up.
                 asleep = time.monotonic() - self.woken_at < AWAKE_S
                 if not asleep and all(each.connected for each in self.collectors):
                     self.tally.wrong("both collectors are connected to the plant")
@@ -368,7 +368,7 @@ class Stage:
         self._source.stop()
 
 
-# --- what breaks ----------------------------------------------------------------------------------
+# --- faults ---------------------------------------------------------------------------------------
 
 
 def killed(stage: Stage, pause: Callable[[float], Any]) -> None:
@@ -398,7 +398,7 @@ def suspended(stage: Stage, pause: Callable[[float], Any]) -> None:
 
 
 def standby_killed(stage: Stage, pause: Callable[[float], Any]) -> None:
-    """The one that stands by is killed, and started again."""
+    """The standby collector is killed, and started again."""
     collector = stage.collectors[1 - stage.active()]
     collector.end(signal.SIGKILL)
     pause(LONG_S)
@@ -406,7 +406,7 @@ def standby_killed(stage: Stage, pause: Callable[[float], Any]) -> None:
 
 
 def split(stage: Stage, pause: Callable[[float], Any]) -> None:
-    """Nothing gets from the active collector to the broker, or back, and nobody is told."""
+    """The network drops everything between the active collector and the broker, silently."""
     gate = stage.gates[stage.active()]
     gate.stick()
     pause(LONG_S)
@@ -414,7 +414,7 @@ def split(stage: Stage, pause: Callable[[float], Any]) -> None:
 
 
 def cut(stage: Stage, pause: Callable[[float], Any]) -> None:
-    """The connections of the active collector are cut, and it may not come back for a while."""
+    """The active collector's connections are cut, and it cannot reconnect for a while."""
     gate = stage.gates[stage.active()]
     gate.shut()
     pause(LONG_S)
@@ -422,7 +422,7 @@ def cut(stage: Stage, pause: Callable[[float], Any]) -> None:
 
 
 def hiccup(stage: Stage, pause: Callable[[float], Any]) -> None:
-    """The connections of the active collector are cut, and it may come back soon."""
+    """The active collector's connections are cut, and it can reconnect soon."""
     gate = stage.gates[stage.active()]
     gate.shut()
     pause(SHORT_S)
@@ -517,7 +517,7 @@ def run(options: argparse.Namespace, directory: Path) -> int:
 
 
 def _watch(stage: Stage, fault: Callable[..., None]) -> float:
-    """Do *fault*, and wait until values come everywhere; the longest time without one."""
+    """Cause *fault*, and wait until values come everywhere; returns the longest time without."""
     began = time.monotonic()
     breaking = threading.Thread(target=fault, args=(stage, threading.Event().wait))
     breaking.start()

@@ -1,5 +1,5 @@
-"""The fault table: each fault as something to do to a real server or to its connection, and what
-came of it.  The tests judge the outcomes, ``scripts/faults.py`` prints them.
+"""The fault table: each fault as an action on a real server or its connection, and its outcome.
+The tests judge the outcomes, ``scripts/faults.py`` prints them.
 
 A *scene* is a counting server (a process), a :class:`~tests.support.proxy.Proxy` in front of it,
 opcws in this process, and one client that monitors the counters.
@@ -43,7 +43,7 @@ from .proxy import Strike
 
 COUNTERS = 10
 URI = "urn:counting"
-#: No timeout tells of a fault within a test's patience.
+#: Timeouts so long that none reveals a fault within a test's patience.
 TIMES = {
     "request_timeout_ms": 300000,
     "connect_timeout_ms": 300000,
@@ -52,7 +52,7 @@ TIMES = {
     "reconnect_max_ms": 400,
     "max_nodes_per_call": 1000,
 }
-#: For faults that only a timeout tells of: impatient enough for a table that is made in minutes.
+#: For faults that only a timeout reveals: short, so that the table is made within minutes.
 IMPATIENT = {"request_timeout_ms": 2000, "connect_timeout_ms": 2000}
 BAD_INTERNAL_ERROR = status_codes.code("BadInternalError")
 
@@ -82,12 +82,12 @@ class CountingProcess(PlantProcess):
 
 
 class Outcome(NamedTuple):
-    """What came of a fault.
+    """The outcome of a fault.
 
-    ``updates`` are the statuses that the monitors were told, ``answer`` an operation that was
-    asked for while the fault began and its status, ``states`` the SERVERSTATUS messages; times
-    in seconds, ``None`` where no connection was lost; ``threads`` and ``kib`` (resident memory)
-    are what there is more than before.
+    ``updates`` are the statuses that the monitors got, ``answer`` is an operation that was
+    requested when the fault began, and its status, ``states`` are the SERVERSTATUS messages; times
+    are in seconds, ``None`` if no connection was lost; ``threads`` and ``kib`` (resident memory)
+    are the increases.
     """
 
     updates: Tuple[str, ...]
@@ -121,7 +121,7 @@ class Scene:
         )
         support.wait_connected(self.opcws)
         self.client = Client(self.opcws.urls[0], "?status=1")
-        #: Since the scene began or was last cleared: (variable, Body), states, READ's status.
+        #: Since the start or the last clear: (variable, Body), states, READ's status.
         self.keep_from(None)
         self.states: List[str] = []
         self.reasons: List[str] = []
@@ -156,8 +156,8 @@ class Scene:
         """Forget the updates before that at *place*, or all."""
         kept = [] if place is None else self.updates[place:]
         self.updates: List[Tuple[str, Dict[str, Any]]] = []
-        # The same by variable, how many are good, and those that are not or have a mark: so that
-        # what is asked at each message costs no more the more there are.
+        # The same by variable, the number of good ones, and those that are bad or have a mark: so
+        # that a check at each message does not get slower with their number.
         self._by_name: Dict[str, List[Dict[str, Any]]] = {}
         self._good: "Counter[str]" = Counter()
         self._marked: List[Dict[str, Any]] = []
@@ -172,7 +172,7 @@ class Scene:
             self._marked.append(body)
 
     def told(self, true: Callable[[Dict[str, Any]], bool]) -> bool:
-        """Whether every monitor was told something for which *true* holds."""
+        """Whether *true* holds for an update of every monitor."""
         lists = [self._by_name.get(name, []) for name in self.monitored]
         return all(any(map(true, reversed(bodies))) for bodies in lists)
 
@@ -184,7 +184,7 @@ class Scene:
         return {name: bodies[-1] for name, bodies in self._by_name.items()}
 
     def receive(self) -> None:
-        """Take one message from opcws."""
+        """Receive one message from opcws."""
         message = self.client.receive()
         header, body = message["Header"], message.get("Body") or {}
         kind = header["MessageType"]
@@ -210,7 +210,7 @@ class Scene:
             self.receive()
 
     def ask(self, operation: str, body: Any, handle: str) -> None:
-        """Send a request; its response is found in ``answers``."""
+        """Send a request; its response will be in ``answers``."""
         self.answers.pop(handle, None)
         self.client.send(operation, body, handle)
 
@@ -220,7 +220,7 @@ class Scene:
         return self.answers.pop(handle)
 
     def statuses(self) -> Tuple[str, ...]:
-        """The statuses that the monitors were told, each once, in order; without Good."""
+        """The statuses that the monitors got, each once, in order; without Good."""
         seen: Dict[str, None] = {}
         for body in self._marked:
             if "StatusCode" in body:
@@ -233,7 +233,7 @@ class Scene:
         return [body["Value"]["Body"] for body in self._by_name.get(name, ()) if self.good(body)]
 
     def disorder(self) -> List[str]:
-        """Where a counter did not count one by one: what was lost, doubled or out of order."""
+        """Where a counter did not count one by one: lost, doubled or misordered values."""
         return [
             "%s: %d after %d" % (name, later, earlier)
             for name in self.monitored
@@ -251,7 +251,7 @@ class Scene:
 
 
 def resident_kib() -> int:
-    """Resident memory of this process, 0 where the system does not tell."""
+    """Resident memory of this process, 0 if the system does not tell."""
     gc.collect()
     try:
         with open("/proc/self/statm") as file:
@@ -269,7 +269,7 @@ def nothing(_scene: Scene) -> None:
 
 
 def lost(strike: Do, mend: Do = nothing, read: bool = True) -> Run:
-    """The connection must be given up and must come back."""
+    """The connection must be given up and must be made again."""
 
     def run(scene: Scene) -> Outcome:
         before, kib = set(support.our_threads()), resident_kib()
@@ -287,7 +287,7 @@ def lost(strike: Do, mend: Do = nothing, read: bool = True) -> Run:
         assert any(scene.reasons), "the clients are told why"
         mend(scene)
         mended = time.monotonic() if mend is not nothing else began
-        # What was said before the loss does not count.
+        # Earlier statuses and states do not count.
         seen, states = scene.statuses(), tuple(scene.states)
         scene.keep_from(_last_bad(scene) + 1)
         scene.until(lambda: scene.told(scene.good), "every monitor has a value again")
@@ -321,14 +321,14 @@ def _last_bad(scene: Scene) -> int:
 
 
 def _left(before: Set[str], kib: int) -> Tuple[int, int]:
-    """(threads, KiB) that there are more than before."""
+    """(threads, KiB) more than before."""
     with contextlib.suppress(AssertionError):
         wait_until(lambda: set(support.our_threads()) <= before, "threads end")
     return len(set(support.our_threads()) - before), max(0, resident_kib() - kib)
 
 
 def harmless(strike: Do, happened: Do, values: int = 50, mend: Do = nothing) -> Run:
-    """The fault happens (*happened* tells), and no client sees anything of it."""
+    """The fault happens (*happened* tells), and clients notice nothing."""
 
     def run(scene: Scene) -> Outcome:
         before, kib = set(support.our_threads()), resident_kib()
@@ -357,7 +357,7 @@ def harmless(strike: Do, happened: Do, values: int = 50, mend: Do = nothing) -> 
 
 
 def striking(*arguments: Any, **options: Any) -> Do:
-    """A :class:`~tests.support.proxy.Strike` on what comes to opcws."""
+    """A :class:`~tests.support.proxy.Strike` on chunks to opcws."""
 
     def strike(scene: Scene) -> None:
         scene.proxy.to_client = Strike(*arguments, **options)
@@ -374,7 +374,7 @@ def healed(scene: Scene) -> None:
 
 
 def while_connecting(*arguments: Any, **options: Any) -> Do:
-    """A strike on what is said while a connection is made."""
+    """A strike on chunks while a connection is made."""
 
     def strike(scene: Scene) -> None:
         scene.proxy.to_client = Strike(*arguments, **options)
@@ -384,7 +384,7 @@ def while_connecting(*arguments: Any, **options: Any) -> Do:
 
 
 def after_attempts(count: int, mend: Do) -> Do:
-    """*mend* when opcws has tried in vain as often as *count*."""
+    """*mend* after *count* failed attempts of opcws."""
 
     def run(scene: Scene) -> None:
         wanted = scene.proxy.accepted + count
@@ -429,7 +429,7 @@ def _start(*arguments: str) -> Do:
 
 
 def _connect_anew(scene: Scene) -> None:
-    """A new generation that lives with the proxy's rules from its first byte."""
+    """Make a new generation that has the proxy's rules from its first byte."""
     scene.clear()
     scene.proxy.reset()
     scene.until(lambda: "connected" in scene.states, "a new generation")
@@ -446,7 +446,7 @@ def too_many_publish_requests(scene: Scene) -> Outcome:
 
 
 def no_metadata(scene: Scene) -> Outcome:
-    """What the server says beside the values is asked for when a generation begins."""
+    """The attributes other than values are read when a generation begins."""
     striking(proxy.response("TranslateBrowsePathsToNodeIds"), proxy.fault(BAD_INTERNAL_ERROR))(
         scene
     )
@@ -455,7 +455,7 @@ def no_metadata(scene: Scene) -> Outcome:
 
 
 def republish_refused(scene: Scene) -> Outcome:
-    """A publish response is lost, and the server no longer has it."""
+    """A publish response is lost, and the server cannot repeat it."""
     before, kib = set(support.our_threads()), resident_kib()
     scene.clear()
     gone = status_codes.code("BadMessageNotAvailable")
@@ -485,10 +485,10 @@ def republish_refused(scene: Scene) -> Outcome:
 
 
 def answered(operation: str, body: Any, service: str) -> Run:
-    """The request whose service fails has that status; nothing else changes."""
+    """The request whose service fails gets that status; nothing else changes."""
 
     def strike(scene: Scene) -> None:
-        # For ever, because heartbeats are reads as well.
+        # For ever, because heartbeats are Reads, too.
         striking(proxy.response(service), proxy.fault(BAD_INTERNAL_ERROR), times=-1)(scene)
         answer = scene.answer(operation, body)
         assert answer["StatusCode"] == "BadInternalError", answer
@@ -523,7 +523,7 @@ def renewals(count: int) -> Run:
 
 @contextlib.contextmanager
 def fast_renewals() -> Iterator[None]:
-    """Every 0.1 s, with more than 20 s to spare."""
+    """Renew every 0.1 s, although more than 20 s are left."""
     with mock.patch.object(link, "CHANNEL_LIFETIME_MS", 20000), mock.patch.object(
         session, "RENEW_AFTER", 0.005
     ), mock.patch.object(supervisor, "WATCH_S", 0.05):
@@ -538,7 +538,7 @@ def fast_keep_alive() -> Iterator[None]:
 
 def _clock_jumps(scene: Scene) -> None:
     assert isinstance(scene.plant, CountingProcess)
-    # So that messages with the old token are on their way when the new one is in use.
+    # Then messages with the old token are under way when the new one is in use.
     scene.proxy.delay_s = 0.05
     for seconds in (-86400, 2 * 86400, -86400):
         scene.plant.command("clock %d" % seconds)
@@ -546,7 +546,7 @@ def _clock_jumps(scene: Scene) -> None:
 
 
 def own_clock_jumps(scene: Scene) -> Outcome:
-    """The clock of the machine of opcws is set; it must not matter."""
+    """The clock of opcws's machine is set; that must not matter."""
     real = time.time
     ahead = 0.0
 
@@ -572,7 +572,7 @@ TEXTS = ["Text.%d" % number for number in range(1000)]
 
 
 def invalid_text(scene: Scene) -> Outcome:
-    """One text of a thousand is no UTF-8; read, then monitored."""
+    """One text among a thousand is not UTF-8; it is read, then monitored."""
     before, kib = set(support.our_threads()), resident_kib()
     scene.proxy.to_client = proxy.replaced(b"number 000500", b"number \xff\xfe0500")
     values = scene.answer("READ", {"Variables": TEXTS})["Values"]
@@ -589,7 +589,7 @@ def invalid_text(scene: Scene) -> Outcome:
 
 
 def unknown_structure(scene: Scene) -> Outcome:
-    """A value of a type that only its server knows keeps its bytes."""
+    """A value whose type only its server knows keeps its bytes."""
     before, kib = set(support.our_threads()), resident_kib()
     scene.clear()
     value = scene.answer("READ", {"Variable": "Structure"})["Value"]
@@ -641,11 +641,11 @@ def other_nodes(scene: Scene) -> Outcome:
 class Fault(NamedTuple):
     """A row of the table.
 
-    ``limits`` are the most seconds that noticing and recovering take opcws, ``updates`` what
-    monitors must be told if the connection is lost, ``around`` patches that hold while the scene
-    is made and run, ``server`` the kind of server (a :class:`Stage` knows them), ``more``
-    variables beside the counters, ``numbering`` as the proxy has it.  What is ``timed`` is
-    noticed because an answer does not come in time.
+    ``limits`` are the most seconds for opcws to notice and to recover, ``updates`` the statuses
+    that monitors must get if the connection is lost, ``around`` patches for the duration of the
+    scene, ``server`` the kind of server (a :class:`Stage` knows them), ``more`` variables beside
+    the counters, ``numbering`` as in the proxy.  A ``timed`` fault is noticed because an answer
+    does not come in time.
     """
 
     name: str
@@ -822,7 +822,7 @@ FAULTS: List[Fault] = [
 
 
 def certificates(folder: Path) -> Dict[str, Made]:
-    """Self-signed certificates with keys of their own, of ``server`` and ``client``."""
+    """Self-signed certificates of ``server`` and ``client``, each with its own key."""
     return {
         name: pki.make(name, uri, ("localhost",), own_key=pki.key("counting " + name)).save(
             folder, name
@@ -832,8 +832,7 @@ def certificates(folder: Path) -> Dict[str, Made]:
 
 
 class Stage:
-    """The processes that scenes are made with: one counting server for each kind, started when
-    it is first needed."""
+    """The processes for scenes: one counting server for each kind, started when first needed."""
 
     def __init__(self) -> None:
         self._plants: Dict[str, CountingProcess] = {}
@@ -847,7 +846,7 @@ class Stage:
 
     def scene(self, fault: Fault) -> Scene:
         kind = fault.server
-        # Beside a thousand texts so few changes that a busy machine keeps up with telling them.
+        # With a thousand texts, so few changes that a busy machine can report them all.
         many = ["--texts", str(len(TEXTS)), "--period-ms", "100"]
         arguments: List[str] = many if kind == "texts" else []
         settings: Dict[str, Any] = dict(IMPATIENT) if fault.timed else {}
@@ -876,8 +875,8 @@ class Stage:
 
 
 def peak_kib() -> Callable[[], int]:
-    """Begin to watch the most resident memory; call the result to learn it.  0 where the system
-    does not tell."""
+    """Start to watch the peak of resident memory; call the result to get it.  0 if the system does
+    not tell."""
     try:
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")

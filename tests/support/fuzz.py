@@ -1,19 +1,19 @@
-"""Fuzzers of everything that a client's bytes go through, over one corpus.
+"""Fuzzers of everything that processes a client's bytes, over one corpus.
 
 ::
 
     python -m tests.support.fuzz --layer http|frames|messages [--minutes N] [--seed N] [--keep DIR]
 
 ``http`` sends mutated opening handshakes to a listener with roles behind a trusted proxy,
-``frames`` mutated frames to the echo server, ``messages`` mutated requests to a gateway before a
-plant in this process, for one client that may do everything and one that may not.  The corpus is
-``tests/corpus/LAYER``, one input per file; every finding becomes one more, so that the tests,
-which run each file and some mutations, would find it again.  A finding is written to DIR, told
-with its seed, and ends the run with exit code 1.
+``frames`` mutated frames to the echo server, ``messages`` mutated requests to a gateway in front of
+a plant in this process, for one client that may do everything and one that may not.  The corpus is
+``tests/corpus/LAYER``, one input per file; every finding is added to it, so that the tests, which
+run each file and some mutations, would find it again.  A finding is written to DIR, printed with
+its seed, and ends the run with exit code 1.
 
-What must hold: whoever sends what, gets a proper answer or a proper end within the patience of
-the tests, no connection is reset, nothing is logged as a defect, no credential is told or logged,
-no variable that a client may not see is named to it, and every line of the audit log is JSON.
+Whatever is sent, it must get a proper answer or a proper end within the patience of the tests; no
+connection is reset, no defect is logged, no credential is sent or logged, no client gets the name
+of a variable that it may not see, and every line of the audit log is JSON.
 """
 
 import argparse
@@ -47,18 +47,18 @@ from .mutated_requests import Mutator
 
 CORPUS = ROOT / "tests" / "corpus"
 
-#: Of a message to the echo server.
+#: Largest message to the echo server.
 MAX_BYTES = 65536
 
-#: What a credential is made of, and what may therefore be told to nobody.
+#: A part of each credential, which therefore must not appear anywhere.
 TOKEN = "Vw3hQ7xN2kR9sT4bY6mC8dF1gJ5lP0zA_aKeWuOiXyE"
 PASSWORD = "Quecksilber-80"
 BASIC = base64.b64encode(b"anna:" + PASSWORD.encode("ascii")).decode("ascii")
 SECRETS = (TOKEN, PASSWORD, BASIC)
-#: What may be answered to whatever came over HTTP.
+#: Possible statuses of an answer to any HTTP input.
 STATUSES = (101, 200, 400, 401, 403, 404, 405, 408, 426, 429, 431, 501, 503)
 
-#: Runs one input; what it raises is a finding.
+#: Runs one input; an exception from it is a finding.
 Target = Callable[[bytes], None]
 
 
@@ -68,7 +68,7 @@ def corpus(layer: str) -> List[bytes]:
 
 
 class Defects(logging.Handler):
-    """Keeps what is logged as a defect, or has a secret in it."""
+    """Keeps log records of defects, and those with a secret."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ def defects() -> Iterator[Defects]:
 
 @contextlib.contextmanager
 def http() -> Iterator[Target]:
-    """A listener; an input is all that a client sends before it shuts its side down."""
+    """A listener; an input is everything that a client sends before it shuts down its side."""
     others = set(support.our_threads())
     with tempfile.TemporaryDirectory() as directory, defects() as found:
         server = Server(_with_roles(Path(directory)))
@@ -125,7 +125,7 @@ def http() -> Iterator[Target]:
                 if status != 101 and not data.startswith(b"HEAD"):
                     assert len(body) == int(headers["Content-Length"]), answer
             else:
-                # Only who has not sent a whole request may be left without an answer.
+                # Only an incomplete request may stay without an answer.
                 assert b"\r\n\r\n" not in data.replace(b"\n", b"\r\n"), "no answer"
             found.check()
 
@@ -137,7 +137,7 @@ def http() -> Iterator[Target]:
 
 
 def _with_roles(directory: Path) -> Config:
-    """A configuration in *directory* with a token, and a user whose password costs no time."""
+    """A configuration in *directory* with a token, and a user whose password is fast to check."""
     listen = {
         "handshake_timeout_s": PATIENCE,
         "trusted_proxies": ["127.0.0.1"],
@@ -163,7 +163,7 @@ def _with_roles(directory: Path) -> Config:
 
 @contextlib.contextmanager
 def frames() -> Iterator[Target]:
-    """The echo server; an input is what a client sends behind its opening handshake."""
+    """The echo server; an input is the client's bytes after its opening handshake."""
     limits, others = {"max_message_bytes": MAX_BYTES}, set(support.our_threads())
     with echo_server.echoing(limits=limits) as listener, defects() as found:
         chance = random.Random(0)
@@ -186,7 +186,7 @@ def frames() -> Iterator[Target]:
 
 
 def _compare(peer: ByteClient, expected: rfc6455_reference.Expected) -> None:
-    """What comes until the end of the stream is what is *expected*."""
+    """Check that the answers until the end of the stream are as *expected*."""
     echoes, pongs, code = [], [], None
     while True:
         answered = peer.receive()
@@ -204,14 +204,14 @@ def _compare(peer: ByteClient, expected: rfc6455_reference.Expected) -> None:
             echoes.append((answered.opcode, answered.payload))
     assert code in expected.codes, (code, expected.codes)
     assert echoes == expected.echoes
-    # Of pings that came at once the latest are answered, also those behind a message too large.
+    # Of pings that came together the latest are answered, even after a message that is too large.
     if 1009 not in expected.codes and len(expected.pongs) <= PONGS:
         assert pongs == expected.pongs
 
 
 @contextlib.contextmanager
 def messages() -> Iterator[Target]:
-    """A gateway before a plant; an input is the text of one message."""
+    """A gateway in front of a plant; an input is the text of one message."""
     with Plant(clock_period_s=3600.0) as plant, tempfile.TemporaryDirectory() as directory:
         settings = support.settings(plant.endpoint)
         settings["audit"] = {"file": str(Path(directory) / "audit.jsonl"), "timeout_s": PATIENCE}
@@ -251,7 +251,7 @@ class Asking:
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
-            return  # the frame layer's
+            return  # the frame layer rejects it
         assert self._outbox.reserve()
         self._gateway.handle(self._client, text)
         self._client.flush()
@@ -268,13 +268,13 @@ class Asking:
         assert ("StatusCode" in header) == ("Body" not in answers[0]), answers
         if "StatusCode" in header:
             assert header["Reason"]
-        if "\\u" not in text:  # what it asked for is repeated, however that was written
+        if "\\u" not in text:  # an answer repeats an escaped name unescaped
             told = json.dumps(answers)
             assert not [each for each in self._hidden if each in told and each not in text], told
         self._found.check()
 
     def _answers(self) -> List[Dict[str, Any]]:
-        """What has come, without what was pushed."""
+        """The messages so far, without pushed ones."""
         found = []
         for frame in self._outbox.take(10**9):
             size = frame[1] & 0x7F
@@ -295,7 +295,7 @@ TARGETS: Dict[str, Callable[[], Any]] = {"http": http, "frames": frames, "messag
 
 # --- mutations ----------------------------------------------------------------------------------
 
-#: Put in here and there.
+#: Pieces that are inserted at random places.
 PIECES: Dict[str, List[bytes]] = {
     "http": [
         *(
@@ -348,7 +348,7 @@ PIECES: Dict[str, List[bytes]] = {
 
 
 def mutated(data: bytes, others: Sequence[bytes], pieces: Sequence[bytes], chance: Any) -> bytes:
-    """*data* with some bytes changed, lost, doubled, put in, or spliced with another input."""
+    """*data* with some bytes changed, lost, doubled, inserted, or spliced with another input."""
     made = bytearray(data)
     for _ in range(chance.choice([1, 1, 2, 3, 6])):
         place = chance.randrange(len(made) + 1)
@@ -388,9 +388,9 @@ def inputs(layer: str, seed: int) -> Iterator[bytes]:
 
 
 def fuzz(layer: str, seed: int, go_on: Callable[[int], bool], keep: Optional[Path] = None) -> int:
-    """Run inputs while *go_on* of their number holds; how many that were.
+    """Run inputs while *go_on* of their number holds; returns their number.
 
-    Raises what an input raised, with the input written below *keep*.
+    Raises the exception of an input, which is written below *keep*.
     """
     count = 0
     with TARGETS[layer]() as run:

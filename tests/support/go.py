@@ -1,4 +1,4 @@
-"""Go for the tests of what is written in it."""
+"""Go for the tests of Go programs."""
 
 import os
 import shutil
@@ -14,15 +14,15 @@ PATH = Path("/usr/share/gocode")
 
 
 def built(folder: Path, sources: Dict[str, str], package: str) -> str:
-    """The program that Debian's Go makes in *folder* of *sources*, file names and texts; it skips
-    where there is no Go, or no *package*."""
+    """The program that Debian's Go builds in *folder* from *sources*, file names and texts; skips
+    if there is no Go, or no *package*."""
     go = shutil.which("go")
     if go is None or not (PATH / "src" / package).exists():
         name = "-".join(package.replace(".com", "").split("/"))
         pytest.skip("not run: needs Go and golang-%s-dev" % name)
     for name, text in sources.items():
         (folder / name).write_text(text, encoding="utf-8")
-    # Debian's packages, and no module from elsewhere.
+    # Debian's packages, and no other modules.
     settings = {"GO111MODULE": "off", "GOFLAGS": "", "GOPATH": str(PATH)}
     for command in (["vet"], ["build", "-o", "program"]):
         done = subprocess.run(

@@ -1,5 +1,5 @@
 """A TLS 1.3 client that sends KeyUpdates, which Python's ssl cannot: it makes these records itself,
-from the secret that the handshake agreed on (RFC 8446 4.6.3, 5.2, 7.1, 7.2)."""
+from the secret of the handshake (RFC 8446 4.6.3, 5.2, 7.1, 7.2)."""
 
 import hashlib
 import hmac
@@ -18,7 +18,7 @@ _KEY_UPDATE = bytes([24, 0, 0, 1, 0])  # update_not_requested
 
 
 class KeyUpdates:
-    """A client at *address*; *directory* is for the file in which its secret is found."""
+    """A client at *address*; *directory* is for the file with its secret."""
 
     def __init__(self, address: Tuple[str, int], directory: Path) -> None:
         self.sock = socket.create_connection(address, PATIENCE)
@@ -46,13 +46,13 @@ class KeyUpdates:
         self._sent = 0
 
     def send(self, data: bytes) -> None:
-        """One record of *data*; not behind a KeyUpdate."""
+        """Send one record with *data*; not after a KeyUpdate."""
         self._tls.write(data)
         self.sock.sendall(self._out.read())
         self._sent += 1
 
     def receive(self) -> bytes:
-        """What the server says."""
+        """Receive from the server."""
         while True:
             try:
                 return self._tls.read(65536)
@@ -60,7 +60,7 @@ class KeyUpdates:
                 self._in.write(self.sock.recv(65536))
 
     def records(self, number: int) -> bytes:
-        """*number* KeyUpdates, one behind the other."""
+        """*number* KeyUpdates, one after the other."""
         made = []
         for _ in range(number):
             key, iv = self._expanded(b"key", self._key_bytes), self._expanded(b"iv", 12)

@@ -1,5 +1,5 @@
-"""yaml-language-server, which VS Code and other editors ask about a YAML file, asked over its
-standard streams (Language Server Protocol)."""
+"""yaml-language-server, which VS Code and other editors use for YAML files, over its standard
+streams (Language Server Protocol)."""
 
 import itertools
 import json
@@ -27,7 +27,7 @@ needed = pytest.mark.skipif(
 
 _SETTINGS = {
     **{"validate": True, "hover": True, "completion": True},
-    "schemaStore": {"enable": False},  # it is asked without a network
+    "schemaStore": {"enable": False},  # there may be no network
 }
 _CAN = {
     "textDocument": {
@@ -39,9 +39,9 @@ _CAN = {
 
 
 class LanguageServer:
-    """One that runs until the end of the ``with`` block.
+    """A server that runs until the end of the ``with`` block.
 
-    In a text that is asked about, ``|`` is where the cursor is.
+    In each text, ``|`` is the cursor.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -70,23 +70,23 @@ class LanguageServer:
         self._process.communicate()
 
     def problems(self, text: str) -> List[str]:
-        """What it underlines in *text*."""
+        """The problems that it marks in *text*."""
         return self.problems_of([text])[0]
 
     def problems_of(self, texts: Sequence[str]) -> List[List[str]]:
-        """The same for many; it waits a moment before it looks, once for all of them."""
+        """The same for several texts; it waits before it checks, once for all of them."""
         opened = [self._open(text) for text in texts]
         while not self._told.keys() >= set(opened):
             self._receive()
         return [self._told[uri] for uri in opened]
 
     def completions(self, text: str) -> Dict[str, str]:
-        """What it offers at the cursor, and what it says of each."""
+        """Its completions at the cursor, and the description of each."""
         found = self._ask("completion", text)["items"]
         return {each["label"].strip('"'): str(each.get("documentation", "")) for each in found}
 
     def hover(self, text: str) -> str:
-        """What it shows, in Markdown, of what is under the cursor."""
+        """Its description, in Markdown, of the text under the cursor."""
         return str(self._ask("hover", text)["contents"]["value"])
 
     def _ask(self, what: str, text: str) -> Any:

@@ -1,4 +1,4 @@
-"""Mosquitto, a real MQTT broker, as a process of a test; and a subscriber that keeps what comes."""
+"""Mosquitto, a real MQTT broker, as a process of a test; and a subscriber that keeps messages."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from .waiting import PATIENCE, wait_until
 
 
 class Mosquitto:
-    """Mosquitto on a port of the loopback, with more *lines* of configuration."""
+    """Mosquitto on a loopback port, with additional *lines* of configuration."""
 
     def __init__(self, directory: Path, *lines: str, anonymous: bool = True) -> None:
         self._program = needed("mosquitto", "/usr/sbin/mosquitto")
@@ -50,7 +50,7 @@ class Mosquitto:
         return True
 
     def kill(self) -> None:
-        """End it without a word to anybody."""
+        """Kill it, so that it cannot disconnect anybody."""
         assert self._process is not None
         self._process.kill()
         self._process.wait(PATIENCE)
@@ -82,7 +82,7 @@ class Received(NamedTuple):
 
 
 class Subscriber:
-    """A client that has subscribed to *topic*; it comes back when the broker does."""
+    """A client that has subscribed to *topic*; it reconnects when the broker is back."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Subscriber:
         prepare: Callable[[paho.Client], None] = lambda _client: None,
     ) -> None:
         self.received: List[Received] = []
-        #: How often it has subscribed.
+        #: Number of times that it subscribed.
         self.connections = 0
         self._topic = topic
         self._subscribed = threading.Event()
@@ -124,7 +124,7 @@ class Subscriber:
         )
 
     def wait_for(self, true: Callable[[Received], Any], what: str) -> Received:
-        """The first message that *true* is true of."""
+        """The first message for which *true* holds."""
 
         def found() -> Optional[Received]:
             return next((each for each in list(self.received) if true(each)), None)
@@ -141,14 +141,14 @@ class Subscriber:
 
 
 def mqtt_3_only(first: bytes) -> Optional[bytes]:
-    """What a broker that knows MQTT 3.1.1 alone answers MQTT 5 (MQTT 3.1.1 3.1.2.2)."""
+    """The answer to MQTT 5 of a broker that knows only MQTT 3.1.1 (MQTT 3.1.1 3.1.2.2)."""
     level = first[first.index(b"MQTT") + 4]
     return b"\x20\x02\x00\x01" if level == 5 else None
 
 
 class Gate:
-    """Between a client and the broker on *port*: it can be shut, and stuck; *refuses* says with
-    what it answers the first packet itself."""
+    """Stands between a client and the broker on *port*: it can be shut, and can get stuck;
+    *refuses* returns its own answer to the first packet, if any."""
 
     def __init__(
         self,
@@ -176,7 +176,7 @@ class Gate:
         return "mqtt://127.0.0.1:%d" % self.port
 
     def shut(self) -> None:
-        """Cut what is there, and let nobody through."""
+        """Cut the connections, and accept no new ones."""
         self._open.clear()
         with self._lock:
             sockets, self._sockets = self._sockets, []
@@ -188,7 +188,7 @@ class Gate:
         self._open.set()
 
     def stick(self) -> None:
-        """Take nothing more from anybody, and cut nothing."""
+        """Stop passing on, but cut nothing."""
         self._flows.clear()
 
     def flow(self) -> None:

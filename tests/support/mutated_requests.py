@@ -1,4 +1,4 @@
-"""Texts that are nearly requests, by seeded changes of their JSON."""
+"""Texts that are almost requests, by seeded changes of their JSON."""
 
 import copy
 import json
@@ -50,7 +50,7 @@ STRANGE: List[Any] = [
 
 
 class Mutator:
-    """Makes texts that are nearly requests; the same ones for the same *seed*."""
+    """Makes texts that are almost requests; the same ones for the same *seed*."""
 
     def __init__(self, seed: int) -> None:
         print("seed", seed)
@@ -67,7 +67,7 @@ class Mutator:
         ]
 
     def text(self, number: int, valid: bytes) -> str:
-        """Nearly *valid*; its ClientHandle, if that survives, is ``f`` and *number*."""
+        """Almost *valid*; its ClientHandle, if it survives, is ``f`` and *number*."""
         try:
             message = json.loads(valid.decode("utf-8"))
             message["Header"]["ClientHandle"] = "f%06d" % number
@@ -79,12 +79,12 @@ class Mutator:
                 holder, key = self._place(message)
                 self.chance.choice(self._changes)(holder, key)
         text = json.dumps(message, ensure_ascii=bool(self.chance.randrange(4)))
-        # A larger one would be answered by closing the connection.
+        # opcws would answer a larger one by closing the connection.
         text = text.encode("utf-8", "replace").decode("utf-8")[:200000]
         return self._scratched(text) if kind > 7 else text
 
     def _place(self, message: Any) -> Tuple[Any, Any]:
-        """Somewhere in *message*: (object or array, key or index)."""
+        """A random place in *message*: (object or array, key or index)."""
         places: List[Tuple[Any, Any]] = []
         left = [message]
         while left:
@@ -94,7 +94,7 @@ class Mutator:
                 places.append((each, key))
                 if isinstance(each[key], (dict, list)):
                     left.append(each[key])
-        # What was emptied by the change before has no place left.
+        # An earlier change may have left it empty.
         return self.chance.choice(places) if places else ({"": 0}, "")
 
     def _strange(self) -> Any:
@@ -136,7 +136,7 @@ class Mutator:
             holder[key] = value * self.chance.choice([2, 50])
 
     def _scratched(self, text: str) -> str:
-        """*text* with characters lost, put in, or put elsewhere."""
+        """*text* with characters lost, inserted, or moved."""
         place = self.chance.randrange(len(text))
         kind = self.chance.randrange(5)
         if kind == 0:

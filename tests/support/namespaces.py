@@ -1,4 +1,4 @@
-"""A network namespace: a machine of its own, with two networks to this one."""
+"""A network namespace: like another machine, with two networks to this one."""
 
 import itertools
 import os
@@ -12,12 +12,12 @@ _numbers = itertools.count()
 
 
 class Machine:
-    """A namespace; on each network this machine is ``.1`` and that one ``.2``."""
+    """A namespace; on each network this machine is ``.1`` and the namespace ``.2``."""
 
     def __init__(self) -> None:
         if shutil.which("ip") is None or not hasattr(os, "geteuid") or os.geteuid() != 0:
             pytest.skip("not run: needs ip (iproute2), and root")
-        # 169.254.0.0/16 is of no other network (RFC 3927); other tests may run at the same time.
+        # No other network uses 169.254.0.0/16 (RFC 3927); other tests may run at the same time.
         number = os.getpid() * 4 + next(_numbers)
         self.name = "opcws%d" % number
         self._links = ["oa%d" % number, "ob%d" % number]
@@ -45,11 +45,11 @@ class Machine:
         return self
 
     def command(self, arguments: List[str]) -> List[str]:
-        """What starts *arguments* there."""
+        """The command that runs *arguments* there."""
         return ["ip", "netns", "exec", self.name, *arguments]
 
     def cut(self, network: int) -> None:
-        """Nothing gets through any more, and nobody is told."""
+        """Drop everything on *network*, silently."""
         self._ip("-n", self.name, "link", "set", self._links[network] + "x", "down")
 
     def join(self, network: int) -> None:

@@ -1,4 +1,4 @@
-"""Node for the tests of what is written in JavaScript."""
+"""Node for the tests of JavaScript."""
 
 import shutil
 import subprocess
@@ -8,12 +8,12 @@ import pytest
 
 from .. import ROOT
 
-#: Where npm install puts what the tests use.
+#: Where npm install puts the packages of the tests.
 PACKAGES = ROOT / "tests" / "javascript" / "node_modules"
 
 
 def node_with_websocket() -> List[str]:
-    """The command of a Node that has WebSocket; skips where there is none."""
+    """The command of a Node with WebSocket; skips if there is none."""
     node = shutil.which("node")
     if node is not None:
         for command in ([node], [node, "--experimental-websocket"]):
@@ -24,8 +24,8 @@ def node_with_websocket() -> List[str]:
 
 
 def node_with(package: str) -> str:
-    """A Node that can load *package*, whose modules are CommonJS and others in turns; skips where
-    there is none."""
+    """A Node that can load *package*, which mixes CommonJS and other modules; skips if there is
+    none."""
     node = shutil.which("node")
     if node is None or not (PACKAGES / package).exists():
         pytest.skip("not run: needs Node, and npm install in tests/javascript")

@@ -1,4 +1,4 @@
-"""Node-RED as a process of a test, and what the flows on its documentation page show there."""
+"""Node-RED as a process of a test, and the output of the flows on its documentation page."""
 
 import contextlib
 import json
@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterator, List
 from .node import PACKAGES, node_with
 from .recipes import code
 
-#: Node-RED without what is for people.
+#: Node-RED without its editor.
 _SETTINGS = {
     "httpAdminRoot": False,
     "httpNodeRoot": False,
@@ -20,8 +20,8 @@ _SETTINGS = {
 
 
 class NodeRed:
-    """The nodes of the flow on the page whose first id begins with *name*; what it shows goes to
-    files in *directory*.  Change the nodes before it runs."""
+    """The nodes of the flow on the page whose first id begins with *name*; its output goes to files
+    in *directory*.  Change the nodes before it runs."""
 
     def __init__(self, name: str, directory: Path) -> None:
         self._directory = directory
@@ -32,7 +32,7 @@ class NodeRed:
                 self._keep(each)
 
     def _keep(self, node: Dict[str, Any]) -> None:
-        """Have a file in place of the debug pane."""
+        """Write to a file instead of the debug pane."""
         file = node["id"] + ".file"
         node.update(
             type="function",
@@ -54,7 +54,7 @@ class NodeRed:
     def shown(self, node: str) -> List[Dict[str, Any]]:
         """The messages that *node* has shown."""
         path = self._directory / node
-        # The last line may be half written.
+        # The last line may be incomplete.
         lines = path.read_text("utf-8").split("\n")[:-1] if path.exists() else []
         return [json.loads(line) for line in lines]
 

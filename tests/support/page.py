@@ -5,7 +5,7 @@ from typing import Any, Callable, List
 from .. import ROOT
 from . import wait_until
 
-#: Pictures of what the tests have seen, for people; git does not keep them.
+#: Screenshots of the tests, for people; not in git.
 SCREENSHOTS = ROOT / "tests" / "screenshots"
 
 BACKSPACE = "\ue003"  # WebDriver 17.4.2
@@ -16,15 +16,15 @@ class Page:
 
     def __init__(self, browser: Any, url: str) -> None:
         self.browser = browser
-        browser.get_log("browser")  # what earlier pages had to say
-        browser.get("about:blank")  # only the part behind # may differ
+        browser.get_log("browser")  # drop the log of earlier pages
+        browser.get("about:blank")  # the URLs may differ only after #
         browser.get(url)
 
     def ask(self, expression: str, *arguments: Any) -> Any:
         return self.browser.execute_script("return " + expression, *arguments)
 
     def text(self, selector: str) -> str:
-        """The text at *selector*; empty where nothing is there or it is hidden."""
+        """The text at *selector*; empty if nothing is there or it is hidden."""
         found: str = self.ask(
             "((e) => e && e.offsetParent ? e.innerText.trim() : '')"
             "(document.querySelector(arguments[0]))",
@@ -36,7 +36,7 @@ class Page:
         return self.text('[data-variable="%s"] .%s' % (variable, column))
 
     def names(self) -> List[str]:
-        """Of the rows that exist, in their order."""
+        """The names of the existing rows, in their order."""
         listed: List[str] = self.ask(
             "Array.from(document.querySelectorAll('[data-variable]'))"
             ".sort((a, b) => a.dataset.index - b.dataset.index).map((e) => e.dataset.variable)"
@@ -44,19 +44,19 @@ class Page:
         return listed
 
     def count(self) -> int:
-        """How many rows there are to scroll through."""
+        """Number of rows to scroll through."""
         rows = self.ask("document.getElementById('list').getAttribute('aria-rowcount')")
-        return int(rows or 1) - 1  # before the page has begun it says nothing
+        return int(rows or 1) - 1  # not set until the page has started
 
     def element(self, name: str) -> Any:
         return self.browser.find_element("id", name)
 
     def click(self, selector: str) -> None:
-        """As a person does: fails where something else is in front."""
+        """Click as a person does: fails if something else is in front."""
         self.browser.find_element("css selector", selector).click()
 
     def press(self, *keys: str) -> None:
-        """On whatever has the focus."""
+        """Press *keys* on the element with the focus."""
         self.browser.switch_to.active_element.send_keys(*keys)
 
     def fill(self, name: str, text: str) -> None:
@@ -68,7 +68,7 @@ class Page:
         self.fill("search", text)
 
     def choose(self, name: str, value: str) -> None:
-        """In the list or field *name*."""
+        """Choose *value* in the list or field *name*."""
         self.browser.execute_script(
             "arguments[0].value = arguments[1];"
             "arguments[0].dispatchEvent(new Event('change', {bubbles: true}))",
@@ -77,11 +77,11 @@ class Page:
         )
 
     def points(self) -> List[int]:
-        """How many points each line of the trend has."""
+        """Number of points of each line of the trend."""
         return [int(number) for number in self._counts("points").split()]
 
     def gaps(self) -> List[int]:
-        """How many gaps each line of the trend has."""
+        """Number of gaps of each line of the trend."""
         return [int(number) for number in self._counts("gaps").split()]
 
     def _counts(self, of: str) -> str:
@@ -95,7 +95,7 @@ class Page:
         self.shows(lambda: self.text("#detail-name") == variable, "the detail")
 
     def complaints(self) -> List[str]:
-        """What the browser found wrong with the page, except that nobody was there meanwhile."""
+        """Problems that the browser reported, except that the server was unreachable."""
         messages = [entry["message"] for entry in self.browser.get_log("browser")]
         return [each for each in messages if "ERR_CONNECTION_REFUSED" not in each]
 
@@ -109,7 +109,7 @@ class Page:
         )
 
     def scheme(self, name: str) -> None:
-        """``light`` or ``dark``, as the device prefers."""
+        """Set the device's preference, ``light`` or ``dark``."""
         self.browser.execute_cdp_cmd(
             "Emulation.setEmulatedMedia",
             {"features": [{"name": "prefers-color-scheme", "value": name}]},

@@ -22,13 +22,13 @@ HOSTS = ("127.0.0.1", "localhost")
 NOW = datetime.now(timezone.utc)
 
 
-#: pytest's cache: keys that an earlier run or another process of this one has made.
+#: pytest's cache: keys that an earlier run or another process of this run has made.
 kept_keys: Optional[Path] = None
 
 
 @functools.lru_cache(maxsize=None)
 def key(name: str = "server", bits: int = 2048) -> rsa.RSAPrivateKey:
-    """A key by name: making one takes long, and most tests need just any."""
+    """A key by name: making one takes long, and most tests can share it."""
     file = None if kept_keys is None else kept_keys / ("%s %d.pem" % (name, bits))
     if file is not None and file.exists():
         kept = serialization.load_pem_private_key(file.read_bytes(), None)
@@ -43,7 +43,7 @@ def key(name: str = "server", bits: int = 2048) -> rsa.RSAPrivateKey:
 
 
 class Made(NamedTuple):
-    """A certificate with its key and, once they are written, their files."""
+    """A certificate with its key and, after :meth:`save`, their files."""
 
     certificate: x509.Certificate
     key: Any
@@ -62,7 +62,7 @@ class Made(NamedTuple):
         return self.certificate.public_bytes(serialization.Encoding.DER)
 
     def put(self, pki: Path, place: str) -> Path:
-        """Into ``place/certs`` of a PKI directory."""
+        """Put it into ``place/certs`` of a PKI directory."""
         directory = pki / place / "certs"
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / ("%x.der" % self.certificate.serial_number)
@@ -85,7 +85,7 @@ def make(
     crl_sign: bool = True,
     more: Extensions = (),
 ) -> Made:
-    """A certificate, by default one that a server may well have."""
+    """A certificate, by default a valid one of a server."""
     own_key = own_key or key("authority " + name if authority else "server")
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     signer = issuer.key if issuer is not None else own_key

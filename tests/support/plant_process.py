@@ -36,13 +36,13 @@ class PlantProcess:
         expect(self.process, "ready")
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it, as a power cut would."""
         process = self.process
         if process is None:
             return
         self.process = None
         if process.poll() is None:
-            if os.name != "nt":  # there a stopped one can be killed
+            if os.name != "nt":  # Windows can kill a stopped one
                 thaw(process)
             process.kill()
         process.wait(PATIENCE)

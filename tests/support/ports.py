@@ -1,4 +1,4 @@
-"""Ports that nobody listens on."""
+"""Free ports."""
 
 import contextlib
 import itertools
@@ -9,8 +9,8 @@ from typing import Sequence
 
 
 def _ports() -> Sequence[int]:
-    """Below those that this system gives to whoever asks for just any: what is free when it is
-    looked at is free when it is used, also by a server that was killed and comes back."""
+    """Below the ports that this system assigns to sockets without one: a free port stays free until
+    it is used, also by a server that was killed and comes back."""
     lowest = 32768
     with contextlib.suppress(OSError), open("/proc/sys/net/ipv4/ip_local_port_range") as file:
         lowest = int(file.read().split()[0])
@@ -23,7 +23,7 @@ _turns = itertools.count()
 
 
 def free_port() -> int:
-    """A port that nobody listens on; another one each time, in each process of one test run."""
+    """A free port; another one each time, in each process of a test run."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     mine = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])

@@ -1,11 +1,11 @@
 """A TCP proxy that breaks things on purpose, byte by byte or OPC UA chunk by chunk.
 
-It stands between opcws and a real OPC UA server.  What it does to bytes (delay, throttle,
-swallow, cut, reset, inject) it does to any protocol; a *rule* sees whole chunks (OPC 10000-6
-6.7.2) and says what is sent in the place of each.  Over security policy None the chunks that go
-on are numbered anew, so that a rule can drop or add some and the channel stays whole.
+It stands between opcws and a real OPC UA server.  Faults of bytes (delay, throttle, swallow, cut,
+reset, inject) work for any protocol; a *rule* gets whole chunks (OPC 10000-6 6.7.2) and returns
+what to send instead of each.  With security policy None the chunks are renumbered, so that a rule
+can drop or add some and the channel stays valid.
 
-Threads: one that accepts, two for each connection; everything public may be called from any.
+Threads: one accepts, two serve each connection; everything public may be called from any.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ _HEAD = struct.Struct("<3ssI")
 
 
 class Chunk:
-    """One chunk as it came; ``data`` is all of it."""
+    """A received chunk; ``data`` is all of it."""
 
     __slots__ = ("data",)
 
@@ -53,7 +53,7 @@ class Chunk:
 
     @property
     def body(self) -> int:
-        """Where the sequence header ends; right only without encryption."""
+        """Where the sequence header ends; correct only without encryption."""
         position = 12
         if self.kind == b"OPN":
             for _ in range(3):
@@ -89,13 +89,13 @@ class Chunk:
         return Chunk(_HEAD.pack(self.kind, final, 8 + len(head) + len(body)) + head + body)
 
     def fault(self, status: int) -> "Chunk":
-        """A ServiceFault (OPC 10000-4 7.33) in the place of this response."""
+        """A ServiceFault (OPC 10000-4 7.33) instead of this response."""
         head = self.data[self.body + 4 : self.body + 16]  # Timestamp and RequestHandle
         fault = struct.pack("<BBH", 1, 0, SERVICE_FAULT) + head + struct.pack("<I", status)
         return self.with_body(fault + b"\x00\xff\xff\xff\xff\x00\x00\x00")
 
 
-#: What is sent in the place of one chunk: chunks are numbered, bytes go as they are.
+#: What is sent instead of a chunk: chunks are numbered, bytes are sent unchanged.
 Sent = Iterable[Union[Chunk, bytes]]
 Rule = Callable[[Chunk, "Flow"], Sent]
 
@@ -105,7 +105,7 @@ class Flow:
 
     def __init__(self, proxy: "Proxy", number: int, source: Any, target: Any, down: bool) -> None:
         self.proxy = proxy
-        #: Counts the connections, from 1.
+        #: Number of the connection, from 1.
         self.number = number
         self.down = down
         self.closed = threading.Event()
@@ -116,7 +116,7 @@ class Flow:
         self._last: Optional[int] = None
 
     def send(self, sent: Sent) -> None:
-        """Send on to the target; what the target no longer takes is dropped, however much it is."""
+        """Send to the target; everything that it no longer accepts is dropped."""
         with self._sending, contextlib.suppress(OSError):
             for each in sent:
                 data = each if isinstance(each, bytes) else self._stamped(each)
@@ -149,7 +149,7 @@ class Flow:
                 rule = self.proxy.to_client if self.down else self.proxy.to_server
                 self.send(rule(chunk, self) if rule is not None else (chunk,))
         for sock in (self._source, self.target):
-            # A reset must not be preceded by an end.
+            # No end of the stream may precede a reset.
             if not self.proxy.swallowing and not self.closed.is_set():
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
@@ -185,7 +185,7 @@ class _Connection:
             if not reset:
                 sock.close()
         if reset:
-            # A close while a thread waits in recv would send nothing until that returns.
+            # A close while a thread waits in recv would send nothing until recv returns.
             for sock in (self.client, self.server):
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RD)
@@ -200,19 +200,19 @@ class Proxy:
 
     def __init__(self, port: int, numbering: bool = True) -> None:
         self._upstream = port
-        #: Whether chunks are numbered anew: not over a channel that signs them.
+        #: Whether chunks are renumbered; impossible on a channel that signs them.
         self.numbering = numbering
         self.to_client: Optional[Rule] = None
         self.to_server: Optional[Rule] = None
-        #: Seconds by which everything is late.
+        #: Delay of everything, in seconds.
         self.delay_s = 0.0
-        #: 0 is no limit.
+        #: 0 means no limit.
         self.bytes_per_s = 0.0
-        #: Take everything, pass on nothing, not even an end: a half-open connection.
+        #: Receive everything, but pass on nothing, not even an end: a half-open connection.
         self.swallowing = False
         #: End each new connection at once.
         self.refusing = False
-        #: Connections so far.
+        #: Number of connections so far.
         self.accepted = 0
         self._connections: List[_Connection] = []
         # Guards _connections.
@@ -276,7 +276,7 @@ class Proxy:
         self.cut(reset=True)
 
     def heal(self) -> None:
-        """Do no harm to what comes from now on; what is swallowed stays so."""
+        """Stop all faults; swallowed bytes stay lost."""
         self.refusing = False
         self.to_client = self.to_server = None
         self.delay_s = self.bytes_per_s = 0.0
@@ -286,7 +286,7 @@ class Proxy:
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # frees the accept on Linux
+            self._listener.shutdown(socket.SHUT_RDWR)  # ends accept() on Linux
         self._listener.close()
         self.cut()
         self._thread.join(2.0)
@@ -296,9 +296,9 @@ class Proxy:
 
 
 class Strike:
-    """A rule that changes the chunks for which *matches* holds, *times* times (-1: for ever),
-    after letting *after* of them pass, and of the rest only *every* so manieth; ``count`` tells
-    how many it has changed."""
+    """A rule that changes chunks for which *matches* holds: *times* of them (-1: for ever), after
+    letting *after* pass, and of the rest only one in *every*; ``count`` is the number of changed
+    ones."""
 
     def __init__(
         self,
@@ -314,7 +314,7 @@ class Strike:
 
     @property
     def exhausted(self) -> bool:
-        """Whether it has changed all that it was to change."""
+        """Whether it has changed *times* chunks."""
         return self.count > 0 and self._left <= 0
 
     def __call__(self, chunk: Chunk, flow: Flow) -> Sent:
@@ -340,7 +340,7 @@ def any_message(chunk: Chunk) -> bool:
 
 
 def with_notifications(chunk: Chunk) -> bool:
-    """Matches publish responses that are no keep-alive."""
+    """Matches publish responses other than keep-alives."""
     if chunk.type_id != RESPONSES["Publish"]:
         return False
     position = chunk.body + 28 + 4  # response header, SubscriptionId
@@ -355,7 +355,7 @@ def dropped(_chunk: Chunk) -> Sent:
 
 
 def doubled(chunk: Chunk) -> Sent:
-    """The same chunk twice, as it is."""
+    """The same chunk twice, unchanged."""
     return (chunk, chunk.data)
 
 
@@ -364,12 +364,12 @@ def fault(status: int) -> Callable[[Chunk], Sent]:
 
 
 def skipping(chunk: Chunk) -> Sent:
-    """The chunk with a sequence number that is two too large."""
+    """The chunk with a sequence number that is too large by two."""
     return (chunk.numbered(chunk.sequence_number + 2).data,)
 
 
 def last_byte_flipped(chunk: Chunk) -> Sent:
-    """Over a signed channel: a wrong signature."""
+    """A wrong signature, on a signed channel."""
     return (chunk.data[:-1] + bytes([chunk.data[-1] ^ 1]),)
 
 
@@ -379,7 +379,7 @@ def said_to_have(size: int) -> Callable[[Chunk], Sent]:
 
 
 def bomb(size: int, most: int) -> Callable[[Chunk], Sent]:
-    """*most* chunks of *size* bytes each that all say that more is to come."""
+    """*most* chunks of *size* bytes, each of which announces another one."""
 
     def chunks(chunk: Chunk) -> Iterator[Chunk]:
         piece = chunk.with_body(bytes(size), b"C")
@@ -390,7 +390,7 @@ def bomb(size: int, most: int) -> Callable[[Chunk], Sent]:
 
 
 def replaced(old: bytes, new: bytes) -> Rule:
-    """Bytes in the place of others, as many, wherever they are."""
+    """Replaces *old* bytes with *new* ones of the same number, everywhere."""
     assert len(old) == len(new)
 
     def rule(chunk: Chunk, _flow: Flow) -> Sent:
@@ -400,8 +400,8 @@ def replaced(old: bytes, new: bytes) -> Rule:
 
 
 class PublishLimit:
-    """Makes the server one that keeps only *most* publish requests: a rule for each direction.
-    ``refused`` counts those answered BadTooManyPublishRequests."""
+    """Makes the server keep at most *most* publish requests: a rule for each direction.
+    ``refused`` counts the requests answered with BadTooManyPublishRequests."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -419,8 +419,8 @@ class PublishLimit:
         if not refused:
             return (chunk,)
         self.refused += 1
-        # Of the request's header the answer has the RequestHandle, behind AuthenticationToken
-        # and Timestamp; nobody reads it.
+        # The answer needs the RequestHandle of the request's header, after AuthenticationToken and
+        # Timestamp; nothing reads it.
         answer = chunk.with_body(bytes(4 + 12)).fault(0x80780000)
         for each in flow.proxy._living():
             if each.up is flow:

@@ -12,7 +12,7 @@ from . import PATIENCE, wait_until
 
 
 class PseudoTerminal:
-    """Python with *arguments* on a pseudo-terminal that is its own.  *stdout* may be elsewhere."""
+    """Python with *arguments* on its own pseudo-terminal.  *stdout* may be elsewhere."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class PseudoTerminal:
             stderr=follower,
             env=variables,
             start_new_session=True,
-            preexec_fn=_take_terminal,  # so that it makes a signal of a Ctrl-C that is typed
+            preexec_fn=_take_terminal,  # so that typing Ctrl-C sends a signal
         )
         os.close(follower)
         self.output = b""
@@ -47,7 +47,7 @@ class PseudoTerminal:
         return self.output.decode("utf-8", "replace")
 
     def read(self, until: Optional[str] = None) -> str:
-        """Everything up to some text, or up to the end."""
+        """Read up to some text, or to the end."""
         deadline = time.monotonic() + 3 * PATIENCE
         while until is None or until not in self.text:
             assert time.monotonic() < deadline, (until, self.text)
@@ -55,7 +55,7 @@ class PseudoTerminal:
                 continue
             try:
                 data = os.read(self._leader, 65536)
-            except OSError:  # Linux: the other side was closed
+            except OSError:  # Linux: the other side has closed
                 data = b""
             if not data:
                 assert until is None, "ended without %r: %r" % (until, self.text)
@@ -64,8 +64,8 @@ class PseudoTerminal:
         return self.text
 
     def answer(self, question: str, keys: bytes) -> None:
-        """Type *keys* when *question* is asked and what is typed goes there: until then the
-        terminal shows and edits it itself, or it is thrown away."""
+        """Type *keys* when *question* was asked and the program reads keys: until then the terminal
+        echoes and edits them itself, or drops them."""
         import termios
 
         self.read(question)
@@ -90,12 +90,12 @@ class PseudoTerminal:
         self.process.send_signal(signal.SIGINT)
 
     def end(self) -> int:
-        """Ctrl-C; returns the exit code."""
+        """Send Ctrl-C; returns the exit code."""
         self.interrupt()
         return self.ended()
 
     def ended(self) -> int:
-        """The exit code, when everything is read."""
+        """The exit code, after reading everything."""
         self.read()
         return self.process.wait(PATIENCE)
 

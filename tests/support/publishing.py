@@ -1,4 +1,4 @@
-"""opcws that publishes what the demo plant has, and what a subscriber is told of it."""
+"""opcws that publishes values of the demo plant, and the messages that a subscriber gets."""
 
 import contextlib
 import json
@@ -62,13 +62,13 @@ def data(received: Received) -> DataSetMessage:
 
 
 def frames(subscriber: Subscriber, kind: str = "") -> List[DataSetMessage]:
-    """What came of the data set, in order."""
+    """Messages of the data set, in order."""
     found = [data(each) for each in list(subscriber.received) if each.topic == DATA]
     return [each for each in found if kind in each.kind]
 
 
 def counts(subscriber: Subscriber) -> List[Any]:
-    """Every number that the counter was told to have."""
+    """Every received number of the counter."""
     return [each.fields[COUNTER].body for each in frames(subscriber) if COUNTER in each.fields]
 
 
@@ -83,7 +83,7 @@ def state(received: Received) -> int:
 
 
 def once(subscriber: Subscriber) -> List[Received]:
-    """What came of the data set, without what came again: that has the same MessageId."""
+    """Messages of the data set without repetitions, which have the same MessageId."""
     by_id: Dict[str, Received] = {}
     for each in list(subscriber.received):
         if each.topic == DATA and not each.retained:

@@ -1,4 +1,4 @@
-"""README.rst and the pages that it leads to, as the tests read them: sections and examples."""
+"""Reads README.rst and the pages that it links to: sections and examples."""
 
 import re
 import textwrap
@@ -12,7 +12,7 @@ PAGES = ROOT / "opcws" / "docs" / "pages"
 
 README = (ROOT / "README.rst").read_text(encoding="utf-8")
 
-#: All of it, one behind the other.
+#: The text of all of them.
 TEXT = "\n\n".join([README, *(p.read_text(encoding="utf-8") for p in sorted(PAGES.glob("*.rst")))])
 
 
@@ -25,7 +25,7 @@ def code(language: str) -> List[str]:
 
 
 def section(title: str) -> str:
-    """What stands below *title* until the next title of any rank."""
+    """The text below *title* until the next title of any level."""
     found = re.search(
         r"^%s\n([=~-])\1+\n(.*?)(?=^\S[^\n]*\n([=~-])\3{3,}\n|\Z)" % re.escape(title),
         TEXT,
@@ -36,7 +36,7 @@ def section(title: str) -> str:
 
 
 def tree(source: str) -> Any:
-    """The reStructuredText *source* as docutils reads it; it must find nothing wrong."""
+    """The reStructuredText *source*, parsed by docutils without any problem."""
     settings = {"report_level": 1, "halt_level": 2, "syntax_highlight": "none"}
     return core.publish_doctree(
         source, settings_overrides={**settings, "doctitle_xform": False, "_disable_config": True}
@@ -44,5 +44,5 @@ def tree(source: str) -> Any:
 
 
 def codes(source: str) -> List[str]:
-    """Every code in the reStructuredText *source*, in its order."""
+    """Every code block in the reStructuredText *source*, in order."""
     return [node.astext() for node in tree(source).findall(nodes.literal_block)]

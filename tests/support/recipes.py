@@ -1,4 +1,4 @@
-"""What the tests of the recipes share: the code on a page, and a program that runs."""
+"""Shared by the tests of the recipes: the code on a page, and a running program."""
 
 import os
 import re
@@ -18,7 +18,7 @@ ENVIRONMENT = dict(os.environ, PYTHONPATH=str(readme.ROOT), PYTHONIOENCODING="ut
 
 
 def code(name: str, begins: str = "") -> str:
-    """The one code on the page *name* that begins with *begins*."""
+    """The only code block on the page *name* that begins with *begins*."""
     (found,) = (text for text in readme.codes(topics.source(name)) if text.startswith(begins))
     return found
 
@@ -31,7 +31,7 @@ def needed(*names: str) -> str:
 
 
 class Running:
-    """*command*, and the lines that it has printed so far."""
+    """*command*, and the lines of its output so far."""
 
     def __init__(self, command: List[str], **environment: str) -> None:
         self.lines: List[str] = []
@@ -52,7 +52,7 @@ class Running:
                 self.lines.append(line.rstrip("\n"))
 
     def wait_for(self, pattern: str, after: int = 0) -> int:
-        """The number of the first line behind *after* that has *pattern*."""
+        """The number of the first line after *after* that matches *pattern*."""
 
         def found() -> Optional[int]:
             numbered = list(enumerate(self.lines))[after:]

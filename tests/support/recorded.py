@@ -1,4 +1,4 @@
-"""Messages of other programs, as they were recorded; each file names its source."""
+"""Recorded messages of other programs; each file names its source."""
 
 import json
 from typing import Any, Dict
@@ -7,7 +7,7 @@ from .. import ROOT
 
 
 def recorded(name: str) -> Dict[str, Any]:
-    """The messages in the file *name*, by what they are."""
+    """The messages in the file *name*, by their descriptions."""
     path = ROOT / "tests" / "data" / "pubsub" / (name + ".json")
     found: Dict[str, Any] = json.loads(path.read_text("utf-8"))
     assert found.pop("source")

@@ -1,4 +1,4 @@
-"""An opcws that is written down: it remembers what a test gives it, and forgets no request."""
+"""A scripted opcws: it remembers the values that a test gives it, and every request."""
 
 import contextlib
 import json
@@ -23,18 +23,18 @@ def data_value(name: str, value: float, time: str, **more: Any) -> Body:
 
 
 class RememberingServer:
-    """Serves one client after the other.  *contract* is the version that it says it speaks; with
-    *old* it knows no ``Since``.  *secret* are variables whose past the client may not know."""
+    """Serves one client after the other.  *contract* is the version that it claims; an *old* one
+    does not know ``Since``.  *secret* are variables whose past the client may not know."""
 
     def __init__(
         self, contract: Optional[str] = "1.1", old: bool = False, secret: Sequence[str] = ()
     ) -> None:
         self._secret = secret
-        self.asked: List[Body] = []  # the MONITORSTARTs
+        self.asked: List[Body] = []  # the MONITORSTART requests
         self._contract = contract
         self._old = old
         self._past: Dict[str, List[Body]] = {}
-        self._lock = threading.Lock()  # of all below, and of what is remembered
+        self._lock = threading.Lock()  # guards everything below, and the remembered values
         self._handles: List[Tuple[str, str]] = []
         self._peer: Optional[socket.socket] = None
         self._ws: Optional[WSConnection] = None
@@ -48,14 +48,14 @@ class RememberingServer:
 
     def __exit__(self, *_raised: object) -> None:
         with contextlib.suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)  # frees the accept on Linux
+            self._listening.shutdown(socket.SHUT_RDWR)  # ends accept() on Linux
         self._listening.close()
         self.cut()
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
 
     def change(self, body: Body) -> None:
-        """What the plant says now; who is connected is told."""
+        """A new value of the plant; a connected client gets it."""
         with self._lock:
             self._past.setdefault(body["Variable"], []).append(body)
             for handle, name in self._handles:
@@ -63,12 +63,12 @@ class RememberingServer:
                     self._send("MONITORUPDATE_MESSAGE", handle, body)
 
     def miss(self, body: Body) -> None:
-        """The same, but it does not reach the client any more."""
+        """A new value that the client does not get any more."""
         with self._lock:
             self._past.setdefault(body["Variable"], []).append(body)
 
     def cut(self) -> None:
-        """End the connection without a word."""
+        """End the connection without a close frame."""
         with self._lock:
             if self._peer is not None:
                 with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
-"""RFC 6455 once more, as short as it can be: what an echo must answer to the bytes of a client.
+"""RFC 6455 again, as short as possible: an echo's answer to the bytes of a client.
 
-The fuzzer compares the product with it.  Where the RFC leaves the moment of an error open, it is
-that of wsproto: a header is judged when its length is there, a data frame with its first byte.
+The fuzzer compares the product with it.  If the RFC leaves the moment of an error open, it is that
+of wsproto: a header is judged when its length is complete, a data frame at its first byte.
 """
 
 import codecs
@@ -11,16 +11,16 @@ from typing import List, NamedTuple, Optional, Tuple, Union
 from .byte_client import BINARY, CLOSE, PING, PONG, TEXT
 
 NO_CODE = 1005
-#: Close codes below 3000 that a client may send (RFC 6455 7.4.1 and its registry).  1014 is a
-#: gateway's word to a client; to wsproto it is unknown, which RFC 6455 7.4.2 allows.
+#: Close codes below 3000 that a client may send (RFC 6455 7.4.1 and its registry).  1014 is for
+#: gateways to send to clients; wsproto does not know it, which RFC 6455 7.4.2 allows.
 KNOWN = {1000, 1001, 1002, 1003, *range(1007, 1014)}
 
 
 class Expected(NamedTuple):
-    """The echoes in their order, the pongs, and the codes that the close frame may have:
-    ``NO_CODE`` for one without, ``None`` if none comes because the client ends before there is a
-    reason.  There are two where a message is too large and not UTF-8 either: which is seen first
-    depends on the pieces in which it arrives."""
+    """The echoes in their order, the pongs, and the possible codes of the close frame: ``NO_CODE``
+    for none in the frame, ``None`` for no frame, because the client ends before there is a reason.
+    There are two if a message is too large and not UTF-8 either: which is noticed first depends on
+    the pieces in which it arrives."""
 
     echoes: List[Tuple[int, bytes]]
     pongs: List[bytes]
@@ -28,14 +28,14 @@ class Expected(NamedTuple):
 
 
 class _Ended(Exception):
-    """The connection ends here, with one of these close codes or, ``None``, as the bytes end."""
+    """The connection ends here with one of these close codes, or ``None`` if the bytes end."""
 
     def __init__(self, *codes: Optional[int]) -> None:
         self.codes = codes
 
 
 def expected(data: bytes, limit: int) -> Expected:
-    """What an echo of messages of up to *limit* bytes answers to *data*, and then the end."""
+    """The answer to *data* of an echo of messages of up to *limit* bytes, until its end."""
     found = Expected([], [], ())
     try:
         _Client(data, limit, found).run()
@@ -91,7 +91,7 @@ class _Client:
             raise _Ended(code)
 
     def _part(self, opcode: int, there: bytes, size: int, final: bool) -> None:
-        """A data frame, of whose *size* bytes these are *there*."""
+        """A data frame of *size* bytes, of which *there* have arrived."""
         if size and not there:
             raise _Ended(None)
         _demand(bool(opcode) != bool(self._opcode))

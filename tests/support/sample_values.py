@@ -1,4 +1,4 @@
-"""A plant's namespaces and structures, and short names for what the tests of values do."""
+"""Namespaces and structures of a plant, and short names for operations of the tests of values."""
 
 import json
 import uuid
@@ -56,7 +56,7 @@ def span(low, high):
 
 
 def read(value, type_id=0, is_array=None):
-    """What a WRITE of *value* to such a variable would write."""
+    """The value that a WRITE of *value* to such a variable would write."""
     return written_value(value, ValueType(type_id, is_array), NAMESPACES, DEFINITIONS.get)
 
 

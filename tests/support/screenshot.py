@@ -1,6 +1,6 @@
-"""The picture of the page in README.rst, taken anew: ``python3 -m tests.support.screenshot``.
+"""Takes the picture of the page in README.rst again: ``python3 -m tests.support.screenshot``.
 
-It is a view of the simulated plant, of the last hour, on a desktop and on a phone.  Look at it
+It shows a view of the simulated plant, the last hour, on a desktop and on a phone.  Look at it
 before you commit it.
 """
 
@@ -59,7 +59,7 @@ def address() -> str:
 
 
 def screenshot(page: Page, size: Tuple[int, int]) -> str:
-    """The view as a browser of *size* shows it, as an element of HTML."""
+    """The view in a browser of *size*, as an element of HTML."""
     page.resize(*size)
     first = "Array.from(document.querySelectorAll('.chart[data-points]'), "
     first += "(e) => parseInt(e.dataset.points))"

@@ -18,13 +18,13 @@ from .waiting import PATIENCE, wait_until
 
 URI = "urn:demo:plant"
 
-#: What a plant server has in tests: nobody is given up for being slow.
+#: Settings of a plant server in tests, in which nothing is given up for being slow.
 PATIENT = {"connect_timeout_ms": PATIENCE * 1000, "request_timeout_ms": PATIENCE * 1000}
 
 
 def settings(endpoint: str, **changes: Any) -> Dict[str, Any]:
-    """A configuration for the demo plant at *endpoint*, quick enough for tests; a test that needs a
-    request to time out says when.
+    """A configuration for the demo plant at *endpoint*, fast enough for tests; a test of a
+    request's timeout sets its own.
 
     *changes*: ``listen`` and ``server`` are merged into their sections, ``variables`` replace
     the demo's, ``more_servers`` are added.
@@ -61,7 +61,7 @@ def serve(endpoint: str, **changes: Any) -> Server:
 
 
 def from_file(directory: Path, settings: Dict[str, Any]) -> Server:
-    """opcws of a file of *settings* in *directory*, started."""
+    """opcws with a file of *settings* in *directory*, started."""
     path = directory / "opcws.yaml"
     path.write_text(json.dumps(settings), encoding="utf-8")
     server = Server(load(path))
@@ -71,7 +71,7 @@ def from_file(directory: Path, settings: Dict[str, Any]) -> Server:
 
 @contextlib.contextmanager
 def connected(server: Server) -> Iterator[Server]:
-    """*server*, connected, and stopped in the end; there may be others beside it."""
+    """*server*, connected, and stopped at the end; other servers may run beside it."""
     try:
         wait_connected(server)
         yield server
@@ -81,7 +81,7 @@ def connected(server: Server) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def served(endpoint: str, **changes: Any) -> Iterator[Server]:
-    """opcws as by ``serve``, connected, and stopped in the end."""
+    """opcws as by ``serve``, connected, and stopped at the end."""
     with connected(serve(endpoint, **changes)) as server:
         yield server
     no_threads_left()
@@ -93,14 +93,14 @@ def wait_connected(server: Server) -> None:
 
 
 def is_connected(supervisor: Supervisor) -> bool:
-    """Whether it is, and this is told, which is a moment later."""
+    """Whether it is connected and has reported that, which happens a moment later."""
     told = supervisor.state == "connected" and supervisor.settled.is_set()
     return supervisor.connected and told
 
 
 @contextlib.contextmanager
 def crowded() -> Iterator[None]:
-    """The descriptors that ``select`` can wait for are taken, as by a thousand clients."""
+    """Use up all descriptors that ``select`` can wait for, as a thousand clients would."""
     open_files.allow(2048)
     taken: List[int] = []
     try:

@@ -1,11 +1,11 @@
-"""Every setting as ``schemas/config.schema.json`` has it, and the table of them in the pages."""
+"""Every setting in ``schemas/config.schema.json``, and the table of them in the pages."""
 
 import json
 from typing import Any, Dict, Iterator, List, NamedTuple
 
 from opcws.wire import contract
 
-#: What a text or a number means, by the title of its rule.
+#: The meaning of a text or a number, by the title of its rule.
 _MEANT = {
     "a path": "path",
     "NodeId": "NodeId",
@@ -28,7 +28,7 @@ _TYPES = {
 
 class Setting(NamedTuple):
     """``default`` is written as in YAML, ``"required"`` if the setting must be given, ``""`` if
-    there is none; ``section`` is the title of the mapping that it is in."""
+    there is none; ``section`` is the title of its mapping."""
 
     path: str
     section: str
@@ -76,7 +76,7 @@ def _walk(section: Dict[str, Any], prefix: str) -> Iterator[Setting]:
         if "propertyNames" in inner:
             yield from _walk(resolved(inner["additionalProperties"]), prefix + name + ".NAME.")
         elif "properties" in inner:
-            if {"type": "boolean"} in rule.get("anyOf", ()):  # one word instead of the mapping
+            if {"type": "boolean"} in rule.get("anyOf", ()):  # a boolean instead of the mapping
                 yield Setting(prefix + name, section["title"], rule, "")
             yield from _walk(inner, prefix + name + ".")
         else:
@@ -88,7 +88,7 @@ def _walk(section: Dict[str, Any], prefix: str) -> Iterator[Setting]:
 
 
 def resolved(rule: Dict[str, Any]) -> Dict[str, Any]:
-    """*rule*, or the definition that it leads to."""
+    """*rule*, or the definition that it refers to."""
     for each in [rule, *rule.get("allOf", ()), *rule.get("anyOf", ()), rule.get("then", {})]:
         if "$ref" in each:
             definitions = contract.document("config.schema.json")["definitions"]

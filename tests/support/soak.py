@@ -1,13 +1,13 @@
-"""What ``scripts/soak.py`` runs: opcws as a process of its own, a plant that is killed, stopped and
-started again, and clients of every kind.
+"""The parts of ``scripts/soak.py``: opcws as a process of its own, a plant that is killed, stopped
+and started again, and clients of every kind.
 
 The plant's counters rise by one, so each client can prove what it got: a gap is a lost value, the
-same number twice a duplicated one, a lower number disorder.  Excused is what the contract
-announces: after an update that is Bad any value may follow, and after the Overflow bit any
-later one.  A client that reads all the time has no more excuses than the faults explain, and at the
-end it must have what the plant has: a gap shows only when something comes behind it.
+same number twice a duplicated one, a lower number disorder.  The contract allows exceptions: after
+an update that is Bad any value may follow, and after the Overflow bit any later one.  A client that
+reads all the time has no more exceptions than the faults explain, and at the end it must have what
+the plant has: only a later value reveals a gap.
 
-Threads: one per client and one that troubles the plant; the main thread prints.
+Threads: one per client and one that disturbs the plant; the main thread prints.
 """
 
 import argparse
@@ -51,34 +51,34 @@ from .faults import CountingProcess
 COUNTERS = ["Count.%d" % number for number in range(5)]
 PERIOD_MS = 40
 OVERFLOW = 0x80
-#: ClientHandles of a client that is to be slow: so many updates that no buffer holds them.
+#: ClientHandles of a slow client: so many updates that no buffer holds them.
 MANY = ["m%d" % number for number in range(12)]
-#: Seconds without any message after which a healthy client says that something is wrong.
+#: Seconds without any message after which a healthy client reports a problem.
 SILENCE_S = 60.0
-#: Seconds that the server lets a client take nothing.
+#: Seconds for which the server lets a client read nothing.
 SEND_TIMEOUT_S = 10
-#: Memory may grow by this part, or by this much, from the first samples to the last.
+#: Memory may grow by this part, or by this amount, from the first samples to the last.
 MEMORY_PART, MEMORY_MIB = 0.10, 4.0
-#: Seconds that a healthy client has at the end to get what the plant has by then.
+#: Seconds at the end for a healthy client to get the plant's latest values.
 SETTLE_S = 30.0
-#: Seconds in which what a connection leaves for a moment has gone.
+#: Seconds after which the temporary resources of a connection are gone.
 REST_S = 2.0
-#: Updates of one monitor that a fault of the plant may make Bad, or give the Overflow bit.
+#: Most updates of one monitor that a fault of the plant may make Bad, or give the Overflow bit.
 EXCUSES = 2
-#: Clients that read all the time.
+#: Number of clients that read all the time.
 HEALTHY = 3
-#: Minutes in which every kind of client has done at least once what it is there for.
+#: Minutes in which every kind of client has done its work at least once.
 EVERYTHING = 1.0
-#: Seconds that a run goes on for what has not happened yet, on a machine that is slow.
+#: Most seconds that a run is extended for missing events, on a slow machine.
 LONGER_S = 300.0
-#: Samples without which nothing can be said of growth, and the part of them that is warm-up.
+#: Least number of samples to judge growth, and the part of them that is warm-up.
 ENOUGH_SAMPLES, WARM_UP = 12, 0.2
-#: Status codes that a request may get while the plant is being troubled.
+#: Status codes that a request may get while the plant is disturbed.
 EXCUSED = {"BadNotConnected", "BadTimeout", "BadCommunicationError", "BadRequestInterrupted"}
 
 
 class Tally:
-    """What happened, counted; from any thread."""
+    """Counts of events; from any thread."""
 
     def __init__(self) -> None:
         # Guards both, and keeps lines apart.
@@ -91,7 +91,7 @@ class Tally:
             self._counts[what] += number
 
     def wrong(self, sentence: str) -> None:
-        """What must never happen."""
+        """Report something that must never happen."""
         with self._lock:
             self._counts["wrong"] += 1
             self._wrong.append(sentence)
@@ -103,7 +103,7 @@ class Tally:
 
 
 class Judge:
-    """Judges the updates that one connection gets."""
+    """Judges the updates of one connection."""
 
     def __init__(self, tally: Tally, name: str, healthy: bool = False) -> None:
         self._tally = tally
@@ -133,21 +133,21 @@ class Judge:
             self._tally.wrong("%s: %s: %d came after %d" % (self._name, key, value, last))
 
     def behind(self, handle: str, present: Dict[str, int]) -> Dict[str, Optional[int]]:
-        """Which of the variables in *present* have not come under *handle* as far as there, and
-        how far they have."""
+        """Variables in *present* whose updates under *handle* have not reached the present value,
+        and the last value of each."""
         last = {name: self._last.get((handle, name)) for name in present}
         return {name: at for name, at in last.items() if at is None or at < present[name]}
 
 
 class Stage(NamedTuple):
-    """What the clients know."""
+    """Shared by the clients."""
 
     port: int
     tls_port: int
     context: ssl.SSLContext
     tally: Tally
     stopping: threading.Event
-    # Held by whoever writes the set point and reads it back.
+    # Held while a client writes the set point and reads it back.
     writing: threading.Lock
 
     chance: random.Random
@@ -197,7 +197,7 @@ class One:
         return message
 
     def request(self, operation: str, body: Any, handle: str) -> Dict[str, Any]:
-        """The response; updates before it are judged."""
+        """The response; judges the updates before it."""
         self.send(operation, body, handle)
         while True:
             message = self.receive()
@@ -211,7 +211,7 @@ class One:
             self.request("MONITORSTART", {"Variables": COUNTERS}, handle)
 
     def reset(self) -> None:
-        """Leave as a machine that lost its power and came back."""
+        """Leave as a machine does that lost its power and started again."""
         self.ws.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.ws.shutdown()
 
@@ -232,7 +232,7 @@ def healthy(stage: Stage, name: str, query: str, tls: bool) -> None:
 
 
 def catch_up(stage: Stage, name: str, one: One) -> None:
-    """Everything that the plant has by now comes: none of the monitors has fallen silent."""
+    """Wait for the plant's latest values: no monitor may have fallen silent."""
     one.ws.settimeout(SETTLE_S)
     pause, deadline = threading.Event(), time.monotonic() + SETTLE_S
     behind: Dict[str, Optional[int]] = dict.fromkeys(COUNTERS)
@@ -242,7 +242,7 @@ def catch_up(stage: Stage, name: str, one: One) -> None:
             pause.wait(0.2)  # the last fault is not over yet
             continue
         present = {each["Variable"]: int(each["Value"]["Body"]) for each in read}
-        # It may be killed meanwhile, and count from the beginning.
+        # The plant may be killed at this time, and count from the beginning.
         until = min(deadline, time.monotonic() + SETTLE_S / 5)
         behind = one.judge.behind("h", present)
         while behind and time.monotonic() < until and one.receive() is not None:
@@ -278,7 +278,7 @@ def churner(stage: Stage, name: str) -> None:
 
 
 def write_and_read(stage: Stage, name: str, one: One) -> None:
-    """A write that is answered as done is there when it is read; a wrong one is refused."""
+    """A successful write can be read back; a wrong one is refused."""
     with stage.writing:
         value = round(stage.chance.uniform(0, 1000), 6)
         written = one.request("WRITE", {"Variable": "Setpoint", "Value": value}, "w")
@@ -301,7 +301,7 @@ def write_and_read(stage: Stage, name: str, one: One) -> None:
 
 
 def sleeper(stage: Stage, name: str) -> None:
-    """Reads everything there is, then nothing for a while: what it misses is announced."""
+    """Reads everything, then nothing for a while: its losses are announced."""
     while not stage.stopping.is_set():
         with contextlib.suppress(OSError, websocket.WebSocketException):
             one = stage.connect(name, small=True)
@@ -318,7 +318,7 @@ def sleeper(stage: Stage, name: str) -> None:
 
 
 def stuck(stage: Stage, name: str) -> None:
-    """Never reads again: it is closed, and costs nobody else anything."""
+    """Never reads again: it is closed, and does not disturb others."""
     while not stage.stopping.is_set():
         one = stage.connect(name, small=True)
         one.monitor(*MANY)
@@ -333,7 +333,7 @@ def stuck(stage: Stage, name: str) -> None:
 
 
 def vandal(stage: Stage, name: str) -> None:
-    """Sends what no client should."""
+    """Sends what clients must not send."""
     hello = byte_client.opening()
     chance = stage.chance
     while not stage.stopping.is_set():
@@ -367,7 +367,7 @@ def vandal(stage: Stage, name: str) -> None:
 
 
 def flooder(stage: Stage, name: str) -> None:
-    """Sends fragments without end, which cost it nothing, until it has no more time."""
+    """Sends fragments without end, which are cheap for it, until its time is over."""
     while not stage.stopping.is_set():
         with contextlib.suppress(OSError), byte_client.ByteClient(
             ("127.0.0.1", stage.port)
@@ -382,7 +382,7 @@ def flooder(stage: Stage, name: str) -> None:
 
 
 def greedy(stage: Stage, name: str) -> None:
-    """Asks for the same values many times over and takes no answer."""
+    """Requests the same values many times and takes no answer."""
     while not stage.stopping.is_set():
         with contextlib.suppress(OSError, websocket.WebSocketException):
             one = stage.connect(name, small=True)
@@ -399,8 +399,8 @@ def greedy(stage: Stage, name: str) -> None:
 
 
 def trouble(stage: Stage, plant: CountingProcess, served: "Served", pause_s: float) -> None:
-    """Kill the plant, stop it, end its subscriptions, have the configuration read again with
-    another queue size, one after another; in the end the plant runs."""
+    """Kill the plant, stop it, end its subscriptions, reload the configuration with another queue
+    size, one after another; at the end the plant runs."""
 
     def kill() -> None:
         plant.kill()
@@ -425,7 +425,7 @@ def trouble(stage: Stage, plant: CountingProcess, served: "Served", pause_s: flo
         stage.tally.add("faults")
 
 
-#: What the plant is started with.
+#: Arguments of the plant.
 ARGUMENTS = ("--counters", str(len(COUNTERS)), "--period-ms", str(PERIOD_MS))
 
 
@@ -438,7 +438,7 @@ class Plant(CountingProcess):
 
 
 class Sample(NamedTuple):
-    """How the process of opcws is; 0 where the operating system does not tell (not Linux)."""
+    """The state of opcws's process; 0 if the operating system does not tell (not Linux)."""
 
     threads: int
     sockets: int
@@ -447,7 +447,7 @@ class Sample(NamedTuple):
 
 
 class Served:
-    """``opcws serve`` as a process, with all it writes in *directory*."""
+    """``opcws serve`` as a process, with all its files in *directory*."""
 
     def __init__(self, directory: Path, plant: Plant) -> None:
         self.directory = directory
@@ -488,13 +488,13 @@ class Served:
         self.process = subprocess.Popen(command, cwd=str(ROOT), stderr=self._words)
 
     def change(self) -> None:
-        """Have every monitored item made anew, with a queue that is longer by one."""
+        """Make it create every monitored item again, with a queue that is longer by one."""
         self.config["servers"]["plant"]["queue_size"] += 1
         self.file.write_text(json.dumps(self.config), "utf-8")
         self.process.send_signal(signal.SIGHUP)
 
     def reload(self) -> None:
-        """Have it answer with the last of its threads: all of them run."""
+        """Reload the configuration; the last thread to start does it, so all of them run then."""
         command = [sys.executable, "-m", "opcws", "reload", "--config", str(self.file)]
         subprocess.run(command, cwd=str(ROOT), stdout=subprocess.DEVNULL, check=True)
 
@@ -522,14 +522,14 @@ class Served:
         assert threads and memory, "opcws ended; see %s" % self.directory
         sockets = 0
         for link in (place / "fd").iterdir():
-            with contextlib.suppress(OSError):  # closed meanwhile
+            with contextlib.suppress(OSError):  # closed in the meantime
                 sockets += os.readlink(str(link)).startswith("socket:")
         times = (place / "stat").read_text("utf-8").rpartition(")")[2].split()
         ticks = int(times[11]) + int(times[12])
         return Sample(int(threads.group(1)), sockets, int(memory.group(1)) / 1024.0, ticks / _TICKS)
 
     def at_rest(self) -> Sample:
-        """As it is when nobody is connected, and the last who asked has gone."""
+        """Its state when no client is connected, and the last request is over."""
         least = self.sample()
         until = time.monotonic() + REST_S
         while time.monotonic() < until:
@@ -540,7 +540,7 @@ class Served:
         return least
 
     def stop(self) -> Optional[int]:
-        """Its exit code after SIGTERM; None if it had to be killed."""
+        """Send SIGTERM; returns its exit code, None if it had to be killed."""
         self.process.terminate()
         try:
             return self.process.wait(PATIENCE)
@@ -552,7 +552,7 @@ class Served:
             self._words.close()
 
     def words(self) -> List[str]:
-        """What its log and standard error say of defects."""
+        """Reports of defects in its log and standard error."""
         texts = [(self.directory / name).read_text("utf-8") for name in ("opcws.log", "stderr.txt")]
         return re.findall(r"^.*(?:a defect|Traceback|Error:).*$", "\n".join(texts), re.MULTILINE)
 
@@ -582,7 +582,7 @@ def row(minute: float, sample: Sample, cpu: float, counts: Counter[str]) -> str:
 
 
 def clients(stage: Stage) -> Iterator[threading.Thread]:
-    """A thread for each client; what it dies of is wrong."""
+    """A thread for each client; an exception that ends it is reported."""
 
     def thread(work: Callable[..., None], name: str, *arguments: Any) -> threading.Thread:
         def run() -> None:
@@ -610,7 +610,7 @@ def clients(stage: Stage) -> Iterator[threading.Thread]:
 
 
 def growth(samples: Sequence[Sample]) -> Optional[float]:
-    """MiB from the first quarter behind the warm-up to the last; None for too few samples."""
+    """MiB from the first quarter after the warm-up to the last; None for too few samples."""
     judged = samples[int(len(samples) * WARM_UP) :]
     if len(samples) < ENOUGH_SAMPLES or not judged[0].mib:
         return None
@@ -620,7 +620,7 @@ def growth(samples: Sequence[Sample]) -> Optional[float]:
 
 
 def missing(counts: Mapping[str, int], minutes: float) -> List[str]:
-    """What must happen in a run of so many *minutes* and has not happened yet."""
+    """Events that must happen in a run of so many *minutes* and have not happened yet."""
     needed = ["updates", "connects", "writes that were read back", "garbage", "floods", "faults"]
     if minutes >= EVERYTHING:
         needed += ["announced", "slow closed"]
@@ -628,7 +628,7 @@ def missing(counts: Mapping[str, int], minutes: float) -> List[str]:
 
 
 def soak(minutes: float, interval_s: float, fault_s: float, seed: int, directory: Path) -> int:
-    """Returns how many things there are to look at."""
+    """Returns the number of problems."""
     tally = Tally()
     chance = random.Random(seed)
     plant = Plant()
@@ -685,7 +685,7 @@ def verdict(
     hanging: List[str],
     minutes: float,
 ) -> int:
-    """Wait until nothing of the clients is left, stop opcws, and say how it went."""
+    """Wait until nothing of the clients is left, stop opcws, and print the result."""
     wrong = ["the client %r hangs" % name for name in hanging]
 
     def nothing_left() -> bool:
@@ -751,7 +751,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--keep", metavar="DIRECTORY", help="for the logs; by default they go")
     options = parser.parse_args(arguments)
     interval_s = options.every or min(60.0, options.minutes * 12.0)
-    # In a short run everything happens too.
+    # A short run needs every fault, too.
     fault_s = min(40.0, options.minutes * 12.0)
     with contextlib.ExitStack() as stack:
         if options.keep:

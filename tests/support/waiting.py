@@ -10,14 +10,14 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
-#: Seconds that an event may take on a busy machine before a test gives up.
+#: Seconds for an event on a busy machine before a test gives up.
 PATIENCE = 60.0
 
 
 def slack_s() -> float:
-    """Seconds that a machine may add to what opcws itself takes: 5, and more the more processes
-    wait for its CPUs.  What would come later without the promise that a test proves must come
-    later still."""
+    """Seconds that the machine may add to opcws's own time: 5, and more if many processes wait for
+    its CPUs.  If a test proves that something comes soon, what it excludes must take longer than
+    this."""
     loaded = os.getloadavg()[0] / (os.cpu_count() or 1) if hasattr(os, "getloadavg") else 6.0
     return 5.0 * min(max(loaded, 1.0), 6.0)
 
@@ -25,7 +25,7 @@ def slack_s() -> float:
 def wait_until(
     true: Callable[[], Any], what: str, patience: float = PATIENCE, step: float = 0.01
 ) -> Any:
-    """Poll *true* until it is; fail with *what* at the deadline."""
+    """Poll *true* until it holds; fail with *what* at the deadline."""
     pause = threading.Event()
     deadline = time.monotonic() + patience
     while True:
@@ -37,8 +37,8 @@ def wait_until(
 
 
 def whole_lines(path: Path) -> List[Dict[str, Any]]:
-    """The lines of JSON in the file *path*, without the one that is being written; none if it is
-    not there yet."""
+    """The lines of JSON in the file *path*, without an incomplete last one; none if there is no
+    file."""
     data = path.read_bytes() if path.exists() else b""
     return [json.loads(line) for line in data[: data.rfind(b"\n") + 1].splitlines()]
 
@@ -46,7 +46,7 @@ def whole_lines(path: Path) -> List[Dict[str, Any]]:
 def expect(process: "subprocess.Popen[str]", word: str) -> str:
     """Wait until *process* prints a line that begins with *word*, and return it."""
     assert process.stdout is not None
-    # One that never says it is killed, which ends its output.
+    # A silent process is killed, which ends its output.
     giving_up = threading.Timer(3 * PATIENCE, process.kill)
     giving_up.start()
     said: List[str] = []
@@ -62,7 +62,7 @@ def expect(process: "subprocess.Popen[str]", word: str) -> str:
 
 
 def freeze(process: "subprocess.Popen[str]") -> None:
-    """Stop *process*, and wait until it has stopped: the signal may be on its way for a while."""
+    """Stop *process*, and wait until it has stopped, because the signal may take a while."""
     if sys.platform == "win32":
         _windows("NtSuspendProcess", process)
     else:

@@ -1,4 +1,4 @@
-"""A relay of bytes between opcws and a plant, for faults and proofs that need the wire itself."""
+"""A relay of bytes between opcws and a plant, for faults and proofs on the wire itself."""
 
 import socket
 import threading
@@ -10,9 +10,9 @@ from . import PATIENCE, wait_until
 class Tap:
     """Listens on a port of its own and relays every connection to the plant on *port*.
 
-    ``sent`` is all that opcws sent, whether it was passed on or not.  Each key of ``rewrite``
-    that occurs in a message of the plant's becomes its value, which has the same length.  A tap
-    that is held swallows what opcws sends, as a plant does that has stopped working.
+    ``sent`` is everything that opcws sent, passed on or not.  Each key of ``rewrite`` that occurs
+    in a message of the plant is replaced with its value, which has the same length.  A held tap
+    swallows what opcws sends, like a plant that hangs.
     """
 
     def __init__(self, port: int) -> None:
@@ -30,7 +30,7 @@ class Tap:
         return "opc.tcp://127.0.0.1:%d" % self._listener.getsockname()[1]
 
     def hold(self) -> None:
-        """From now on nothing that opcws sends arrives."""
+        """Pass on nothing more from opcws."""
         self._held.set()
 
     def wait_sent(self, part: bytes) -> None:
@@ -38,7 +38,7 @@ class Tap:
         wait_until(lambda: part in self.sent, "opcws has sent %r" % part)
 
     def cut(self) -> None:
-        """End every connection, and take no new one."""
+        """End every connection, and accept no new one."""
         for sock in [self._listener, *self._sockets]:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
