@@ -1,7 +1,7 @@
-"""What the server sends: responses, messages unasked, and documents over HTTP.
+"""Messages from the server: responses and pushed messages.
 
-Open are the message, its Header, its Body and each item of a list in the Body: a later minor
-version may add members there.  What is within a member is closed.
+The message, its Header, its Body and each item of a list in the Body are open: a later minor
+version may add members there.  The rules within a member are closed.
 """
 
 from typing import Any, Dict, NamedTuple
@@ -24,8 +24,8 @@ from .values import (
 
 
 class Answer(NamedTuple):
-    """A message from the server: the name of its header's definition, and its Body; the rules of
-    the Body are those of the typed dialect, and ``None`` if there is none."""
+    """A message from the server: the name of its header's definition, and the rules of its Body in
+    the typed dialect; ``None`` if it has no Body."""
 
     title: str
     description: str
@@ -96,7 +96,7 @@ HEADERS: Dict[str, Rules] = {
             **_handles(),
             **_failure(),
         ),
-        # Not beside the others: fastjsonschema 2.21, the last for Python 3.8, stumbles over it.
+        # Not beside the others: fastjsonschema 2.21, the last for Python 3.8, fails on it.
         "allOf": [{"not": {"required": ["ClientHandle", "ClientHandler"]}}],
     },
 }

@@ -1,8 +1,8 @@
-"""The contract as an AsyncAPI document: where clients connect, how they show who they are, which
+"""The contract as an AsyncAPI document: where clients connect, how they authenticate, which
 messages belong together (https://www.asyncapi.com/docs/reference/specification/v3.0.0).
 
-The document describes opcws, so what it receives is what clients send.  What is in a message is in
-the file of its schema, which lies beside the document.
+The document describes opcws, so it receives what clients send.  The contents of a message are in
+the file of its schema, beside the document.
 """
 
 from typing import Any, Dict, List, Sequence

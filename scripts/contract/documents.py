@@ -1,6 +1,6 @@
-"""What the server says over HTTP, and a line of its audit log.
+"""Documents of the server over HTTP, and a line of its audit log.
 
-Open at the top, as what the server sends on the socket is; what is within a member is closed.
+They are open at the top, like messages of the server; the rules within a member are closed.
 """
 
 from typing import Dict, List, NamedTuple
@@ -42,7 +42,7 @@ def _who() -> Rules:
     }
 
 
-#: What version 1.0 has, too.
+#: Members that version 1.0 has, too.
 _ALWAYS = [name for name in _who() if name not in ("Views", "TimeZone")]
 
 

@@ -1,15 +1,15 @@
-"""The words that the contract is written in: functions that give a part of a JSON Schema.
+"""The functions with which the contract is written; each returns a part of a JSON Schema.
 
-What they give is draft-07, except that a ``$ref`` is the bare name of a definition, and that
-``type`` may be a list of types, with the keywords of each beside it: :func:`spelled_out` makes the
-alternatives of it that strict readers of schemas want.
+The parts are draft-07, except that a ``$ref`` is the bare name of a definition, and that ``type``
+may be a list of types, with the keywords of each beside it: :func:`spelled_out` makes alternatives
+of it, which strict readers of schemas need.
 """
 
 from typing import Any, Callable, Dict, Iterable, Iterator, Union
 
 Rules = Dict[str, Any]
 
-#: The keywords that say something of any type; all others but these belong to one.
+#: The keywords that apply to any type; each other one belongs to one type.
 _OF_ANY = {"title", "description", "type", "enum", "examples"}
 _OF_TYPE = {
     "string": {"minLength", "maxLength", "pattern"},
@@ -19,7 +19,7 @@ _OF_TYPE = {
     "null": set(),
 }
 _OF_TYPE["integer"] = _OF_TYPE["number"]
-#: The keywords with rules in them, for one value or for each member.
+#: The keywords that contain rules, for one value or for each member.
 _RULES = ("items", "additionalProperties", "not", "if", "then", "else")
 _LISTS_OF_RULES = ("allOf", "anyOf", "oneOf")
 _RULES_BY_NAME = ("properties", "definitions", "dependencies")
@@ -53,7 +53,7 @@ def record(
     open: bool = False,
     **rules: Any,
 ) -> Rules:
-    """An object with *members*; *open*: others may be there too."""
+    """An object with *members*; *open*: other members are allowed, too."""
     made: Rules = {"description": description, "type": "object", "properties": members}
     if required:
         made["required"] = list(required)
@@ -67,21 +67,21 @@ def one_of(description: str, *alternatives: Rules) -> Rules:
 
 
 def ref(name: str, description: str = "") -> Rules:
-    """The definition *name*; what has a *description* of its own needs it to be wrapped."""
+    """The definition *name*; with its own *description* it must be wrapped."""
     return (
         {"description": description, "allOf": [{"$ref": name}]} if description else {"$ref": name}
     )
 
 
 def only(*values: Union[int, str]) -> Rules:
-    """One of *values*, which are of one type."""
+    """One of *values*, which have the same type."""
     kind = "string" if isinstance(values[0], str) else "integer"
     return {"type": kind, "enum": list(values)}
 
 
 def decimal(low: int, high: int) -> str:
-    """The pattern of the whole numbers from *low* to *high* in decimal digits, without zeros in
-    front; *low* is 0, 1 or negative."""
+    """The pattern of the whole numbers from *low* to *high* in decimal digits, without leading
+    zeros; *low* is 0, 1 or negative."""
     choices = ["0"] if low <= 0 else []
     choices.append(_up_to(high))
     if low < 0:
@@ -112,11 +112,11 @@ def _digits(count: int) -> str:
     return "" if count == 0 else "[0-9]" if count == 1 else "[0-9]{%d}" % count
 
 
-# --- Schemas made of schemas ---------------------------------------------------------------------
+# --- Schemas made from schemas -------------------------------------------------------------------
 
 
 def deeper(rules: Rules, change: Callable[[Any], Any]) -> Rules:
-    """*rules* with each schema in them changed."""
+    """*rules*, in which *change* has changed each schema."""
     made = dict(rules)
     for keyword, rule in rules.items():
         if keyword in _RULES and isinstance(rule, dict):
@@ -132,8 +132,8 @@ def deeper(rules: Rules, change: Callable[[Any], Any]) -> Rules:
 
 
 def spelled_out(rules: Rules) -> Rules:
-    """*rules* with alternatives in the place of several types, except a type or null, and with
-    each member that is required among those that are there, as strict readers want."""
+    """*rules* with alternatives instead of several types, except a type or null, and with each
+    required member among the members, which strict readers need."""
     made = deeper(rules, spelled_out)
     if "required" in made:
         unsaid = {name: {} for name in made["required"]}
@@ -146,7 +146,7 @@ def spelled_out(rules: Rules) -> Rules:
 
 
 def _of_type(rules: Rules, kind: str) -> Rules:
-    """What *rules* say of a value of the type *kind*."""
+    """The part of *rules* that applies to values of the type *kind*."""
     others = set().union(*_OF_TYPE.values())
     made: Rules = {"type": kind}
     for keyword, rule in rules.items():
@@ -157,13 +157,13 @@ def _of_type(rules: Rules, kind: str) -> Rules:
     return made
 
 
-#: What the names of the definitions of the string dialect end in.
+#: The end of the names of definitions of the string dialect.
 IN_STRINGS = "InStrings"
 
 
 def in_strings(rules: Rules) -> Rules:
-    """*rules* of the typed dialect as what the string dialect makes of the same value: each scalar
-    is a string; null, and an object or a list that may be empty and is, is an empty string."""
+    """*rules* of the typed dialect for the same value in the string dialect: each scalar is a
+    string; null is an empty string, and so is an empty object or list, if it may be empty."""
     if "$ref" in rules:
         return {**rules, "$ref": rules["$ref"] + IN_STRINGS}
     made = deeper(rules, in_strings)
@@ -202,7 +202,7 @@ def names_in(rules: Any) -> Iterator[str]:
 
 
 def resolved(rules: Any) -> Any:
-    """*rules* with each name of a definition as where it is in the file."""
+    """*rules* in which each name of a definition is its place in the file."""
     if isinstance(rules, dict):
         return {
             key: "#/definitions/" + each if key == "$ref" else resolved(each)

@@ -1,11 +1,11 @@
-"""What clients send: the requests, closed everywhere.
+"""Messages from clients: the requests, closed everywhere.
 
-Each member is as it is where it is given; that an optional one may be null, which counts as absent,
-is put in by :func:`with_nulls`.
+The rules of each member are those of a given one; :func:`with_nulls` adds that an optional member
+may be null, which counts as absent.
 
-The server looks at the times and at the values in a request only when it knows that the client may
-see the variable (rows 5 to 9 of the failures in PROTOCOL).  So some parts are written twice: as the
-server judges them at first, and as they are published (:func:`judged_later`).
+The server checks times and values in a request only after it knows that the client may see the
+variable (rows 5 to 9 of the failures in PROTOCOL).  So some parts are written twice: as the server
+checks them at first, and as they are published (:func:`judged_later`).
 """
 
 from typing import Any, Dict, NamedTuple
@@ -13,7 +13,7 @@ from typing import Any, Dict, NamedTuple
 from .forms import Rules, listed, only, record, ref, text
 from .values import TIME, matching
 
-#: The requests without their ``_REQUEST``.
+#: The names of the requests without ``_REQUEST``.
 OPERATIONS = (
     *("VALUELIST", "VALUEINFO", "READ", "WRITE", "HISTORICALREAD", "MONITORSTART", "MONITORSTOP"),
 )
@@ -25,7 +25,7 @@ MAX_HANDLE = 256
 
 
 class Request(NamedTuple):
-    """A request and the rules of its Body; *body_required*: it may not be left out."""
+    """A request and the rules of its Body; *body_required*: it may not be omitted."""
 
     title: str
     description: str
@@ -38,7 +38,7 @@ def judged_later(at_first: Rules, published: Rules) -> Rules:
 
 
 def chosen(rules: Any, which: str) -> Any:
-    """*rules* with those that are *which* in the place of each pair."""
+    """*rules* in which *which* part of each pair replaces the pair."""
     if isinstance(rules, list):
         return [chosen(each, which) for each in rules]
     if not isinstance(rules, dict):
@@ -61,7 +61,7 @@ def or_null(rules: Rules) -> Rules:
 
 
 def with_nulls(rules: Rules) -> Rules:
-    """The *rules* of a Header or Body, whose optional members may be null too."""
+    """The *rules* of a Header or Body, whose optional members may also be null."""
     made = dict(rules)
     members = rules["properties"]
     given = {name: {"type": each["type"]} for name, each in members.items() if "type" in each}

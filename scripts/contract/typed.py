@@ -1,14 +1,14 @@
-"""The contract for who makes code of it: each form of a message is a type, in the typed dialect.
+"""The contract for code generators: each form of a message is a type, in the typed dialect.
 
-Two documents have the same names.  In ``typed.schema.json`` there is a type for each thing that may
-come in a place: a response that failed is another type than one with a Body, and a Variant of each
-built-in type is a type of its own, as languages with unions want it.  In ``flat.schema.json`` there
-are no unions: the Body of a Variant is any JSON, and what only some responses have is optional.
+Two documents have the same names.  ``typed.schema.json`` has a type for each alternative: a failed
+response and one with a Body are different types, and a Variant of each built-in type is a type of
+its own, as languages with unions need it.  ``flat.schema.json`` has no unions: the Body of a
+Variant is any JSON, and members that only some responses have are optional.
 
-Left out is what a program that is made of it has no use for: other spellings, other forms of the
-same value, null for what is absent, and rules that are no types.  ``ClientHandle`` is a text, which
-the client chooses and gets back.  What clients send is closed, what the server sends is open: a
-later minor version may add members.
+Everything that generated programs do not need is left out: other spellings, other forms of the
+same value, null for absent members, and rules that are no types.  ``ClientHandle`` is a text, which
+the client chooses and gets back.  Messages from clients are closed, those from the server are open:
+a later minor version may add members.
 """
 
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
@@ -30,8 +30,8 @@ ABOUT = {
         "each definition is one.",
     ),
 }
-#: The name of a type by that of the definition that it is made of.  What is no type of its own is
-#: written out where it is used.  Names that a language has itself are avoided (``Result``).
+#: The name of each type by that of its definition.  Other definitions are inserted where they are
+#: used.  Names that a language has itself are avoided (``Result``).
 NAMES = {
     **{
         name: name
@@ -63,16 +63,16 @@ _SOURCE: Dict[str, Rules] = {
     **answers.DEFINITIONS,
     **requests.chosen(requests.DEFINITIONS, "published"),
 }
-#: One of these is in the Body of the list form of a message.
+#: The list form of a message has one of these in its Body.
 _LISTS = ("Variables", "Writes", "Values", "Results", "Histories")
-#: In the Body of a request, and ignored.
+#: Allowed in the Body of a request, but ignored.
 _IGNORED = ("SourceTimestamp",)
 _RESPONSES = tuple(name + "_RESPONSE" for name in requests.OPERATIONS)
 
 
 class Form(NamedTuple):
-    """A form of a message: *name* of its type, such as ReadListRequest, and the rules of its Body,
-    which are ``None`` if it has none."""
+    """A form of a message: the *name* of its type, such as ReadListRequest, and the rules of its
+    Body; ``None`` if it has none."""
 
     name: str
     message: str
@@ -82,7 +82,7 @@ class Form(NamedTuple):
 
 def camel(message: str, of_list: bool = False) -> str:
     """``READ_REQUEST`` as ``ReadRequest`` or ``ReadListRequest``.  An ERROR is an
-    ``ErrorMessage``: an ``Error`` is something else in most languages."""
+    ``ErrorMessage``, because an ``Error`` is something else in most languages."""
     name, _, kind = message.partition("_")
     return _WORDS[name] + ("List" if of_list else "") + (kind.capitalize() or "Message")
 
@@ -135,7 +135,7 @@ class Types:
     def __init__(self, flat: bool) -> None:
         self.flat = flat
         self.found: Dict[str, Rules] = {}
-        #: Instead of a definition another one.
+        #: Definitions that replace others.
         self.instead = (
             {"WrittenValue": "WrittenDataValue"} if flat else {"WrittenVariant": "Variant"}
         )
@@ -159,7 +159,7 @@ class Types:
 
     def simple(self, rules: Rules, closed: bool = False, member: bool = True) -> Rules:
         """*rules* as a type: the first one that they allow.  Only a *member* of an object has
-        limits, elsewhere generators make a class of them."""
+        limits; elsewhere generators would make a class of them."""
         about = {"description": rules["description"]} if "description" in rules else {}
         inner = rules["allOf"][0] if "type" not in rules and "allOf" in rules else rules
         if "$ref" in inner:
@@ -186,7 +186,7 @@ class Types:
             made["additionalProperties"] = True
         elif not kind and "anyOf" in rules and not self.flat:
             choices = (self.simple(each, closed, member=False) for each in rules["anyOf"])
-            # Pydantic takes the first that fits, and "NaN" for a number, which it writes as null.
+            # Pydantic uses the first that fits; "NaN" fits a number, which it writes as null.
             made["anyOf"] = sorted(choices, key=lambda each: "$ref" not in each)
         return made
 
@@ -243,7 +243,7 @@ class Types:
             ["Header"],
             False,
         )
-        # The list forms come first: of what is open, the members tell them from the others.
+        # The list forms come first: of open types, only their members tell them from the others.
         ordered = sorted(made, key=lambda form: camel(form.message) == form.name)
         sent = [form.name for form in ordered if form.message in requests.REQUESTS]
         got = [form.name for form in ordered if form.name not in sent]
@@ -309,6 +309,6 @@ def _message(description: str, members: Rules, required: Sequence[str], closed: 
 
 
 def definitions(flat: bool) -> Dict[str, Rules]:
-    """The types by their names, which are their titles too."""
+    """The types by their names, which are also their titles."""
     found = Types(flat).found
     return {name: {"title": name, **found[name]} for name in sorted(found)}

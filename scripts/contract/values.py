@@ -1,7 +1,7 @@
-"""Values as the server sends them (PROTOCOL section 3), in the typed dialect.
+"""Values from the server (PROTOCOL section 3), in the typed dialect.
 
-:func:`contract.forms.in_strings` makes the string dialect of it; what is more than a scalar written
-as a string there is in ``STRING_DIALECT``.
+:func:`contract.forms.in_strings` makes the string dialect from it; ``STRING_DIALECT`` has the
+definitions with other differences than scalars as strings.
 """
 
 from typing import Dict
@@ -18,10 +18,10 @@ TYPES = dict(
     )
 )
 
-# --- Patterns, without anchors; every regular expression engine knows what is in them ------------
+# --- Patterns, without anchors, for every regular expression engine ------------------------------
 
 _DAY = {31: "(0[1-9]|[12][0-9]|3[01])", 30: "(0[1-9]|[12][0-9]|30)", 28: "(0[1-9]|1[0-9]|2[0-8])"}
-#: What a date is, with "%s" between its parts.
+#: The part of a date after the year, with "%s" between its parts.
 _IN_ANY_YEAR = "|".join(
     "%s%%s%s" % (months, _DAY[days])
     for months, days in (("(0[13578]|1[02])", 31), ("(0[469]|11)", 30), ("02", 28))
@@ -47,8 +47,8 @@ def _clock(hour: str, minute: str, fraction: str) -> str:
 
 
 _OFFSET = "([Zz]|[+-]%s(:?%s)?)" % (HOUR, MINUTE)
-#: A time that a client writes, as opcws.wire.timestamps reads it, but for offsets that lead across
-#: the beginning of 1601.
+#: A time from a client, as opcws.wire.timestamps reads it, except offsets that lead across the
+#: beginning of 1601.
 TIME = "((%s|%s)([Tt ]%s%s?)?|0001(-01-01|0101)([Tt ]%s%s?)?)" % (
     date("-"),
     date(""),
@@ -69,7 +69,7 @@ ENDPOINT = (
     r"[Oo][Pp][Cc]\.[Tt][Cc][Pp]://([^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+(%[^\s/?#@\[\]]+)?\])"
     r":[0-9]+(/[^\s?#]*)?"
 )
-#: Rising ranges are for the server to check.
+#: Only the server checks that ranges rise.
 INDEX_RANGE = "[0-9]{1,10}(:[0-9]{1,10})?(,[0-9]{1,10}(:[0-9]{1,10})?)*"
 STATUS_NAME = "(Good|Uncertain|Bad)[A-Za-z0-9_]*"
 BAD_NAME = "Bad[A-Za-z0-9_]*"
@@ -79,7 +79,7 @@ def matching(description: str, pattern: str) -> Rules:
     return text(description, pattern="^%s$" % pattern)
 
 
-# --- What several members are --------------------------------------------------------------------
+# --- Rules of several members --------------------------------------------------------------------
 
 
 def status_code(description: str = "") -> Rules:
@@ -106,7 +106,7 @@ def variable() -> Rules:
     return text("Configured name of the variable.")
 
 
-#: What holds between the members that say a status.
+#: The rules between the members of a status.
 STATUS_RULES: Rules = {
     "dependencies": {
         "Status": ["Symbol"],
@@ -116,7 +116,7 @@ STATUS_RULES: Rules = {
     },
 }
 _BAD = {"properties": {"Symbol": {"type": "string", "pattern": "^%s$" % BAD_NAME}}}
-#: In a DataValue there is a StatusCode if the status is bad, and only then; without a status it
+#: A DataValue has a StatusCode if, and only if, its status is bad; a StatusCode without a status
 #: says why there is no DataValue.
 DATA_VALUE_RULES: Rules = {
     **STATUS_RULES,
@@ -174,9 +174,9 @@ _RANGES = {
     "Int32": (-(2**31), 2**31 - 1),
     "UInt32": (0, 2**32 - 1),
 }
-#: What stands for a Float or Double that JSON has no number for.
+#: The texts for a Float or Double that JSON has no number for.
 SPECIAL = only("NaN", "Infinity", "-Infinity")
-#: What the largest ones are, in as few digits as they are written with.
+#: The largest ones, in as few digits as they are written with.
 _FLOAT_MAX, _DOUBLE_MAX = 3.4028235e38, 1.7976931348623157e308
 _NUMBER_IN_STRINGS = r"(nan|-?inf|-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?)"
 
@@ -291,7 +291,7 @@ SCALARS: Dict[str, Rules] = {
 
 
 def _variant() -> Rules:
-    """A type and what it makes of Body."""
+    """A type and the rules that it determines for Body."""
     choices = []
     for number, name in TYPES.items():
         null = {"type": "null"}
@@ -325,7 +325,7 @@ def _variant() -> Rules:
 
 SCALARS["Variant"] = _variant()
 
-#: Every part of a value by its name, which is its title too.
+#: Every part of a value by its name, which is also its title.
 DEFINITIONS: Dict[str, Rules] = {
     **SCALARS,
     "Fields": {
@@ -342,7 +342,7 @@ DEFINITIONS: Dict[str, Rules] = {
     ),
 }
 
-#: The same in the string dialect, where it is not just the scalars as strings.
+#: The same in the string dialect, if more differs than scalars as strings.
 STRING_DIALECT: Dict[str, Rules] = {
     "Float": text(
         "Float: a decimal string, or nan, inf, -inf.", pattern="^%s$" % _NUMBER_IN_STRINGS

@@ -42,7 +42,8 @@ def groups(file: str) -> Iterator[Tuple[Path, Dict[str, Any]]]:
 
 
 def cases(*folders: str) -> List[Case]:
-    """The messages in *folders*: those that all validators judge alike, or the optional ones."""
+    """The messages in *folders*, by default those that all validators judge alike and the optional
+    ones."""
     return [
         Case((file, group["description"], test["description"]), schema, test["data"], test["valid"])
         for folder in folders or (".", "optional")
