@@ -1,6 +1,6 @@
 """Fixtures of the stories that are seen in a real browser."""
 
-from typing import Any, Iterator
+from typing import Any, Iterator, List, Optional
 
 import pytest
 
@@ -10,11 +10,26 @@ from ...support import PATIENCE
 from ...support.browser import chromium
 from ...support.page import Page
 
+#: Browsers that run.
+_running: List[Any] = []
+
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with chromium(tmp_path_factory.mktemp("profile"), PATIENCE) as driver:
+        _running.append(driver)
         yield driver
+        _running.remove(driver)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(nextitem: Optional[pytest.Item]) -> Iterator[None]:
+    """A browser that the next test does not use shows nothing: a page that is open goes on drawing
+    what changes, for as long as the tests run."""
+    yield
+    if nextitem is None or "browser" not in getattr(nextitem, "fixturenames", ()):
+        for driver in _running:
+            driver.get("about:blank")
 
 
 @pytest.fixture(autouse=True)
