@@ -6,7 +6,7 @@ export const CONTRACT: string;
 /** The built-in types of OPC 10000-6 5.1.2, by their id. */
 export const TYPE_NAMES: readonly string[];
 
-/** What every error of this module is. */
+/** The base of all errors of this module. */
 export class OpcwsError extends Error {}
 
 /** opcws or the OPC UA server refused. */
@@ -42,7 +42,7 @@ export class AbortedError extends OpcwsError {
   readonly outcomeUnknown: boolean;
 }
 
-/** opcws lets this client not in. */
+/** opcws refuses this client. */
 export class RefusedError extends OpcwsError {
   constructor(httpStatus: number, message: string);
   /** 401 for a wrong credential or none, 403 for a role without rights. */
@@ -80,7 +80,7 @@ export class DataValue {
   /** ISO 8601 with up to seven digits of a second. */
   readonly sourceTimestamp: string | null;
   readonly serverTimestamp: string | null;
-  /** Whether it is of the past: an update that was missed, and comes late. */
+  /** Whether it is an update that was missed and comes late. */
   readonly historical: boolean;
   readonly severity: Severity;
   readonly good: boolean;
@@ -90,10 +90,10 @@ export class DataValue {
   readonly time: Date | null;
 }
 
-/** What JSON can say of a value. */
+/** The value as it is written in JSON. */
 export function encoded(value: Writable): unknown;
 
-/** What opcws says of a client at /whoami. */
+/** The answer of /whoami: what opcws knows of this client. */
 export interface Identity {
   /** The newest version of the contract that the server speaks, MAJOR.MINOR; older ones do not say
    * it.  A script in a browser cannot learn it from the WebSocket. */
