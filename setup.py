@@ -61,7 +61,6 @@ COMPILED = {
     "opcws/gateway/monitor.py": "every update, for each of its monitors",
     "opcws/gateway/relay.py": "every update, for each of its clients",
     "opcws/gateway/outbox.py": "every frame, for each of its clients",
-    "opcws/gateway/client.py": "every answer",
     "opcws/gateway/gateway.py": "every request",
     "opcws/ws/frame_reader.py": "every frame of a client",
     "opcws/ws/transport.py": "every piece that a socket takes or brings",
