@@ -222,7 +222,6 @@ class Sender:
                     watch.heard(message.state, incoming.kept)
 
         self.backlog.stand_by()
-        watch = Watch(self._lease.seconds, self._kicked)
         connection = connect(access_to_publish(mqtt), woken=self._reader, received=received)
         try:
             watch = Watch(self._lease.seconds, self._kicked)

@@ -12,14 +12,12 @@ things.
 
 import argparse
 import collections
-import contextlib
 import json
 import random
 import selectors
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
@@ -33,6 +31,7 @@ from . import free_port, wait_until
 from .faults import URI as COUNTING
 from .faults import CountingProcess
 from .mosquitto import Gate, Mosquitto
+from .soak import logs
 
 OVERFLOW = 0x80
 LEASE_MS = 2000
@@ -371,20 +370,28 @@ class Stage:
 # --- faults ---------------------------------------------------------------------------------------
 
 
-def killed(stage: Stage, pause: Callable[[float], Any]) -> None:
-    """The active collector is killed, and started again."""
-    collector = stage.collectors[stage.active()]
-    collector.end(signal.SIGKILL)
+def _end(collector: Opcws, number: int, pause: Callable[[float], Any]) -> None:
+    """End *collector* with signal *number*, and start it again."""
+    collector.end(number)
     pause(LONG_S)
     collector.start()
+
+
+def _shut(gate: Gate, seconds: float, pause: Callable[[float], Any]) -> None:
+    """Cut what goes through *gate*, and let nothing through for *seconds*."""
+    gate.shut()
+    pause(seconds)
+    gate.let_through()
+
+
+def killed(stage: Stage, pause: Callable[[float], Any]) -> None:
+    """The active collector is killed, and started again."""
+    _end(stage.collectors[stage.active()], signal.SIGKILL, pause)
 
 
 def stopped(stage: Stage, pause: Callable[[float], Any]) -> None:
     """The active collector is stopped as a service is, and started again."""
-    collector = stage.collectors[stage.active()]
-    collector.end(signal.SIGTERM)
-    pause(LONG_S)
-    collector.start()
+    _end(stage.collectors[stage.active()], signal.SIGTERM, pause)
 
 
 def suspended(stage: Stage, pause: Callable[[float], Any]) -> None:
@@ -399,10 +406,7 @@ def suspended(stage: Stage, pause: Callable[[float], Any]) -> None:
 
 def standby_killed(stage: Stage, pause: Callable[[float], Any]) -> None:
     """The standby collector is killed, and started again."""
-    collector = stage.collectors[1 - stage.active()]
-    collector.end(signal.SIGKILL)
-    pause(LONG_S)
-    collector.start()
+    _end(stage.collectors[1 - stage.active()], signal.SIGKILL, pause)
 
 
 def split(stage: Stage, pause: Callable[[float], Any]) -> None:
@@ -415,26 +419,17 @@ def split(stage: Stage, pause: Callable[[float], Any]) -> None:
 
 def cut(stage: Stage, pause: Callable[[float], Any]) -> None:
     """The active collector's connections are cut, and it cannot reconnect for a while."""
-    gate = stage.gates[stage.active()]
-    gate.shut()
-    pause(LONG_S)
-    gate.let_through()
+    _shut(stage.gates[stage.active()], LONG_S, pause)
 
 
 def hiccup(stage: Stage, pause: Callable[[float], Any]) -> None:
     """The active collector's connections are cut, and it can reconnect soon."""
-    gate = stage.gates[stage.active()]
-    gate.shut()
-    pause(SHORT_S)
-    gate.let_through()
+    _shut(stage.gates[stage.active()], SHORT_S, pause)
 
 
 def edge_cut(stage: Stage, pause: Callable[[float], Any]) -> None:
     """An edge is cut off."""
-    gate = stage.gates[2]
-    gate.shut()
-    pause(LONG_S)
-    gate.let_through()
+    _shut(stage.gates[2], LONG_S, pause)
 
 
 def broker_restarted(stage: Stage, pause: Callable[[float], Any]) -> None:
@@ -557,12 +552,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--seed", type=int, default=4840)
     parser.add_argument("--keep", metavar="DIRECTORY", help="for the logs; by default they go")
     options = parser.parse_args(arguments)
-    with contextlib.ExitStack() as stack:
-        if options.keep:
-            directory = Path(options.keep)
-            directory.mkdir(parents=True, exist_ok=True)
-        else:
-            directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    with logs(options.keep) as directory:
         return 1 if run(options, directory) else 0
 
 

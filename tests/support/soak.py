@@ -743,6 +743,18 @@ def verdict(
     return number
 
 
+@contextlib.contextmanager
+def logs(keep: Optional[str]) -> Iterator[Path]:
+    """The directory *keep* for the logs; without it, one that goes at the end."""
+    if keep:
+        directory = Path(keep)
+        directory.mkdir(parents=True, exist_ok=True)
+        yield directory
+    else:
+        with tempfile.TemporaryDirectory() as temporary:
+            yield Path(temporary)
+
+
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(prog="soak.py", description="Soak opcws.")
     parser.add_argument("--minutes", type=float, default=60.0)
@@ -753,12 +765,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     interval_s = options.every or min(60.0, options.minutes * 12.0)
     # A short run needs every fault, too.
     fault_s = min(40.0, options.minutes * 12.0)
-    with contextlib.ExitStack() as stack:
-        if options.keep:
-            directory = Path(options.keep)
-            directory.mkdir(parents=True, exist_ok=True)
-        else:
-            directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    with logs(options.keep) as directory:
         return 1 if soak(options.minutes, interval_s, fault_s, options.seed, directory) else 0
 
 

@@ -8,7 +8,7 @@ import logging
 import subprocess
 import uuid
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import pytest
 from paho.mqtt.packettypes import PacketTypes
@@ -251,23 +251,35 @@ def basic(name: str) -> Dict[str, str]:
     return {"Authorization": "Basic " + shown}
 
 
+def lost(
+    client: Client,
+    collector: Collector,
+    plant: PlantProcess,
+    number: int,
+    cut: Callable[[], None],
+) -> str:
+    """Write *number*, and *cut* while the plant has not answered; the reason that *client* gets."""
+    plant.freeze()
+    client.send("WRITE", {"Variable": COUNTER, "Value": number}, "w")
+    collector.lines(1, event="intent", new=number)
+    cut()
+    told = client.answer()["Body"]
+    assert told["StatusCode"] == "BadCommunicationError"
+    reason: str = told["Reason"]
+    assert reason.endswith("it is not known whether the value was written")
+    plant.thaw()
+    return reason
+
+
 def test_of_a_write_under_way_when_the_broker_is_killed_nobody_knows(
     tmp_path: Path, broker: Mosquitto, own_plant: PlantProcess
 ) -> None:
-    plant = own_plant
-    collector = Collector(plant, tmp_path, broker.url)
+    collector = Collector(own_plant, tmp_path, broker.url)
     with running(collector.config) as server:
         support.wait_connected(server)
         with office(broker.url) as edged, Client(edged.urls[0]) as client:
             ready(edged, client)
-            plant.freeze()
-            client.send("WRITE", {"Variable": COUNTER, "Value": 31}, "w")
-            collector.lines(1, event="intent", new=31)
-            broker.kill()
-            told = client.answer()["Body"]
-            assert told["StatusCode"] == "BadCommunicationError"
-            assert told["Reason"].endswith("it is not known whether the value was written")
-            plant.thaw()
+            lost(client, collector, own_plant, 31, broker.kill)
             (line,) = collector.lines(1, event="result", new=31)
             assert line["status"] == "Good"
             assert write(client, COUNTER, 32)["StatusCode"] == "BadNotConnected"
@@ -287,15 +299,7 @@ def test_of_a_write_under_way_when_the_collector_vanishes_nobody_knows(
             support.wait_connected(server)
             with office(broker.url) as edged, Client(edged.urls[0]) as client:
                 ready(edged, client)
-                own_plant.freeze()
-                client.send("WRITE", {"Variable": COUNTER, "Value": 34}, "w")
-                collector.lines(1, event="intent", new=34)
-                gate.shut()
-                told = client.answer()["Body"]
-                assert told["StatusCode"] == "BadCommunicationError"
-                assert "has vanished" in told["Reason"]
-                assert told["Reason"].endswith("it is not known whether the value was written")
-                own_plant.thaw()
+                assert "has vanished" in lost(client, collector, own_plant, 34, gate.shut)
                 gate.let_through()
                 wait_until(lambda: write(client, COUNTER, 35) == {}, "requests work again")
                 assert len(collector.lines(1, event="intent", new=34)) == 1
