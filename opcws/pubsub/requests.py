@@ -250,15 +250,8 @@ class Requests:
     # --- opcws-requests -------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while True:
-            with self._lock:
-                if not self._waiting and not self._stopping:
-                    self._arrived.wait(IDLE_S / 10)
-                if self._stopping:
-                    break
-                first = self._waiting.popleft() if self._waiting else None
-                if first is not None:
-                    self._bytes -= len(first[1].payload)
+        while not self._stopping:
+            first = self._next()
             try:
                 if first is not None:
                     self._handle(*first)
@@ -269,6 +262,17 @@ class Requests:
                     self._refuse(first[0], "BadInternalError", DEFECT)
         for client in self._clients.values():
             self._serve.clients().close(client)
+
+    def _next(self) -> Optional[Tuple[_Asked, Incoming]]:
+        """The next request; ``None`` if none came for a while, or at the end."""
+        with self._lock:
+            if not self._waiting and not self._stopping:
+                self._arrived.wait(IDLE_S / 10)
+            if not self._waiting or self._stopping:
+                return None
+            first = self._waiting.popleft()
+            self._bytes -= len(first[1].payload)
+            return first
 
     def _handle(self, asked: _Asked, message: Incoming) -> None:
         who = asked.edge, message.told.get(IDENTITY, ""), message.told.get(CLIENT, "")
